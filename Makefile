@@ -1,0 +1,59 @@
+# Everything runs from .venv, built from the hashed lock. `make help` lists the targets.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock openapi matrix sbom clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 ou plus récent est nécessaire, avec venv : apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.prod: requirements/prod.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/prod.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.prod
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: .venv/.prod ## build .venv from the hashed lock
+
+demo: .venv/.prod ## play the main job end to end (KEEP=1 leaves the services up)
+	@$(BIN)/ris demo $(if $(KEEP),--keep)
+
+test: .venv/.dev ## install the test extras and run the whole suite
+	@$(BIN)/python -m pytest
+
+check: .venv/.dev ## lint, types, layers, requirement matrix
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/ris rem gates
+	$(BIN)/ris openapi --check
+
+bench: .venv/.dev ## measure the main job and the delivery engine
+	$(BIN)/python -m tests.bench
+
+matrix: .venv/.dev ## write docs/requirements.* from the code and the last full test run
+	$(BIN)/ris rem matrix
+
+openapi: .venv/.prod ## write docs/openapi.json
+	$(BIN)/ris openapi
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra embedded --extra sandbox --extra validation -o requirements/prod.txt pyproject.toml
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras --group dev -o requirements/dev.txt pyproject.toml
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 -o requirements/build.txt requirements/build.in
+
+sbom: .venv/.dev ## write var/sbom.json (CycloneDX) of the runtime environment
+	@mkdir -p var
+	$(BIN)/cyclonedx-py requirements requirements/prod.txt --output-file var/sbom.json
+
+clean: ## remove what the commands made: .venv and var
+	rm -rf .venv var

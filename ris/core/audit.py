@@ -1,0 +1,216 @@
+"""The one audit journal: append-only, hash-chained, written in the transaction of the act.
+
+Every feature records here and nowhere else. Domain histories (identity history, INSi calls,
+delivery attempts) are domain tables, not journals. `detail` holds codes and identifiers, never
+traits, addresses, matricules or tokens (engineering.md §2.4, auth.md §10).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import BigInteger, LargeBinary, Uuid, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from ris.core import clock
+from ris.core.db import Base
+
+GENESIS: Final = bytes(32)
+_LOCK: Final = 0x5249_5341  # "RISA": the advisory lock that serialises appends
+
+DDL_AUDIT_EVENT_IS_APPEND_ONLY: Final = """
+CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit_event is append-only';
+END $$;
+CREATE TRIGGER audit_event_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+    ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_append_only();
+"""
+DDL_AUDIT_EVENT_IS_NOT_APPEND_ONLY: Final = (
+    "DROP FUNCTION IF EXISTS audit_event_is_append_only() CASCADE;"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as whom, how they proved it, and from where. Identifiers only."""
+
+    account_id: UUID | None = None
+    ps_idnat: str | None = None
+    role: str | None = None
+    on_behalf_of_id: UUID | None = None
+    acting_struct_idnat: str | None = None
+    situation_id: UUID | None = None
+    auth_method: str | None = None
+    acr: str | None = None
+    auth_time: datetime | None = None
+    psc_session_state: str | None = None
+    session_hash: str | None = None
+    workstation: str | None = None
+    origin_ip: str | None = None
+    origin_port: int | None = None
+    request_id: str | None = None
+
+
+SYSTEM: Final = Actor(role="SYSTEM", auth_method="none")
+
+
+class AuditEvent(Base):
+    """One line of the journal. UPDATE, DELETE and TRUNCATE are refused by a trigger."""
+
+    __tablename__ = "audit_event"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    action: Mapped[str]
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    actor_id: Mapped[UUID | None] = mapped_column(Uuid)
+    actor_ps_idnat: Mapped[str | None]
+    actor_role: Mapped[str | None]
+    on_behalf_of_id: Mapped[UUID | None] = mapped_column(Uuid)
+    acting_struct_idnat: Mapped[str | None]
+    situation_id: Mapped[UUID | None] = mapped_column(Uuid)
+    auth_method: Mapped[str | None]
+    acr: Mapped[str | None]
+    auth_time: Mapped[datetime | None]
+    psc_session_state: Mapped[str | None]
+    session_hash: Mapped[str | None]
+    workstation: Mapped[str | None]
+    origin_ip: Mapped[str | None]
+    origin_port: Mapped[int | None]
+    target_type: Mapped[str | None]
+    target_id: Mapped[str | None]
+    patient_id: Mapped[UUID | None] = mapped_column(Uuid, index=True)
+    request_id: Mapped[str | None]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    prev_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+_HASHED: Final = tuple(
+    column.name
+    for column in AuditEvent.__table__.columns
+    if column.name not in ("prev_hash", "hash")
+)
+
+
+def record(
+    session: Session,
+    action: str,
+    *,
+    actor: Actor = SYSTEM,
+    outcome: str = "success",
+    reason: str | None = None,
+    target: tuple[str, object] | None = None,
+    patient_id: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AuditEvent:
+    """Append one event in the caller's transaction and return it.
+
+    *action* is dotted lower case (`report.signed`); *target* is `(type, id)`. Call it last: the
+    lock it takes lasts until the commit.
+    """
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last = session.execute(
+        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
+    ).first()
+    event = AuditEvent(
+        seq=last.seq + 1 if last else 1,
+        at=clock.now(),
+        action=action,
+        outcome=outcome,
+        reason=reason,
+        actor_id=actor.account_id,
+        actor_ps_idnat=actor.ps_idnat,
+        actor_role=actor.role,
+        on_behalf_of_id=actor.on_behalf_of_id,
+        acting_struct_idnat=actor.acting_struct_idnat,
+        situation_id=actor.situation_id,
+        auth_method=actor.auth_method,
+        acr=actor.acr,
+        auth_time=actor.auth_time,
+        psc_session_state=actor.psc_session_state,
+        session_hash=actor.session_hash,
+        workstation=actor.workstation,
+        origin_ip=actor.origin_ip,
+        origin_port=actor.origin_port,
+        target_type=target[0] if target else None,
+        target_id=str(target[1]) if target else None,
+        patient_id=patient_id,
+        request_id=actor.request_id,
+        detail=dict(detail or {}),
+        prev_hash=last.hash if last else GENESIS,
+    )
+    event.hash = chain(event.prev_hash, canonical(event))
+    session.add(event)
+    session.flush()
+    return event
+
+
+def canonical(event: AuditEvent) -> bytes:
+    """Return the bytes that are hashed: JSON, sorted keys, no spaces, instants in UTC."""
+    values = {name: _plain(getattr(event, name)) for name in _HASHED}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def chain(previous: bytes, content: bytes) -> bytes:
+    """Return SHA-256(*previous* ‖ *content*), the hash of one link."""
+    return hashlib.sha256(previous + content).digest()
+
+
+def broken_links(session: Session, *, start: int = 1) -> Iterator[int]:
+    """Yield the `seq` of every event, from *start*, whose number, link or content is wrong."""
+    previous = GENESIS
+    expected = start
+    if start > 1:
+        before = session.get(AuditEvent, start - 1)
+        if before is None:
+            yield start - 1
+            return
+        previous = before.hash
+    query = select(AuditEvent).where(AuditEvent.seq >= start).order_by(AuditEvent.seq)
+    for event in session.scalars(query.execution_options(yield_per=1000)):
+        sound = event.seq == expected and event.prev_hash == previous
+        if not sound or event.hash != chain(event.prev_hash, canonical(event)):
+            yield event.seq
+        previous, expected = event.hash, event.seq + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last link: exported where the database's administrator cannot write, it proves the tail.
+
+    A chain alone does not show that its end was cut or that it was wholly rewritten.
+    """
+
+    seq: int
+    at: datetime
+    hash: str
+
+    def line(self) -> str:
+        """Return the head as one line of text: `<seq> <instant UTC> <hash, hexadecimal>`."""
+        return f"{self.seq} {_plain(self.at)} {self.hash}"
+
+
+def head(session: Session) -> Head | None:
+    """Return the last link of the journal, None when it is empty."""
+    last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(1)).first()
+    return Head(last.seq, last.at, last.hash.hex()) if last else None
+
+
+def still_holds(session: Session, exported: Head) -> bool:
+    """Say whether the link once *exported* is still in the journal, unchanged."""
+    event = session.get(AuditEvent, exported.seq)
+    return event is not None and event.hash.hex() == exported.hash
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return str(value) if isinstance(value, UUID) else value

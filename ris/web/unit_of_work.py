@@ -1,0 +1,28 @@
+"""The transaction of one HTTP request: committed before the response leaves, or rolled back.
+
+`scope="function"` matters: without it FastAPI commits after the response is sent, and a failed
+commit would answer 2xx (engineering.md §2.2).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from ris.core.db import Database
+from ris.core.errors import Stale
+
+
+def unit_of_work(request: Request) -> Iterator[Session]:
+    """Yield the session of this request (`app.state.database`); a stale row becomes a 412."""
+    database: Database = request.app.state.database
+    try:
+        with database.transaction() as session:
+            yield session
+    except StaleDataError as error:
+        raise Stale from error
+
+
+Db = Annotated[Session, Depends(unit_of_work, scope="function")]

@@ -1,0 +1,117 @@
+"""The sealed envelope, the keyring, the credentials."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ris.core.crypto import Credential, Envelope, Keyring, SealBroken, Sealer
+from ris.core.errors import NotConfigured
+from ris.sandbox.pki import TestPki
+
+SEALER = Sealer(Keyring("k1", {"k1": bytes(range(32))}))
+
+
+@given(st.binary(), st.binary(max_size=64))
+def test_what_is_sealed_opens_in_its_context(plain: bytes, context: bytes) -> None:
+    sealed = SEALER.seal(plain, context)
+    assert SEALER.open(sealed, context) == plain
+    assert SEALER.seal(plain, context) != sealed
+
+
+def test_what_is_moved_to_another_patient_does_not_open() -> None:
+    sealed = SEALER.seal(b"passport", b"ris.id_copy.v1|copy-1|patient-1")
+    with pytest.raises(SealBroken):
+        SEALER.open(sealed, b"ris.id_copy.v1|copy-1|patient-2")
+
+
+def test_no_altered_byte_opens() -> None:
+    sealed = SEALER.seal(b"passport", b"c")
+    for place in range(len(sealed)):
+        altered = bytearray(sealed)
+        altered[place] ^= 1
+        with pytest.raises(SealBroken):
+            SEALER.open(bytes(altered), b"c")
+    for length in range(len(sealed)):
+        with pytest.raises(SealBroken):
+            SEALER.open(sealed[:length], b"c")
+
+
+def test_another_key_does_not_open() -> None:
+    sealed = SEALER.seal(b"passport", b"c")
+    with pytest.raises(SealBroken):
+        Sealer(Keyring("k1", {"k1": bytes(32)})).open(sealed, b"c")
+    with pytest.raises(SealBroken):
+        Sealer(Keyring("k2", {"k2": bytes(32)})).open(sealed, b"c")
+
+
+def test_a_rotation_keeps_old_copies_readable_and_their_ciphertext_unchanged(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "keyring.json"
+    old = Sealer(Keyring.generate(file))
+    sealed = old.encrypt(b"passport", b"c")
+    new = Sealer(Keyring.from_file(file).rotate(file))
+    assert new.decrypt(sealed, b"c") == b"passport"
+    again = new.rewrap(sealed)
+    assert (sealed.kek_id, again.kek_id) == ("k1", "k2")
+    assert (again.nonce, again.ciphertext) == (sealed.nonce, sealed.ciphertext)
+    assert Sealer(Keyring.from_file(file)).decrypt(again, b"c") == b"passport"
+    with pytest.raises(SealBroken):
+        old.decrypt(again, b"c")
+
+
+def test_an_envelope_in_columns_is_the_envelope_in_a_blob() -> None:
+    parts = SEALER.encrypt(b"x", b"c")
+    assert Envelope.unpack(parts.pack()) == parts
+    assert len(parts.wrapped_key) == 40
+
+
+def test_a_keyring_is_private_and_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    Keyring.generate(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        Keyring.generate(file)
+    Keyring.from_file(file).rotate(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(json.loads(file.read_text())["keys"]) == ["k1", "k2"]
+    file.chmod(0o640)
+    with pytest.raises(NotConfigured, match="0600"):
+        Keyring.from_file(file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"current": "k1", "keys": {}}', '{"current": "k1", "keys": {"k1": "AAAA"}}',
+     '{"current": "k1", "keys": {"k1": "%"}}'],
+)  # fmt: skip
+def test_a_keyring_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "keyring.json"
+    file.write_text(content)
+    file.chmod(0o600)
+    with pytest.raises(NotConfigured):
+        Keyring.from_file(file)
+    with pytest.raises(NotConfigured):
+        Keyring.from_file(tmp_path / "absent.json")
+
+
+def test_a_credential_gives_its_certificate_key_and_chain(pki: TestPki, tmp_path: Path) -> None:
+    credential = pki.organisation("499700991013001", "SIGN")
+    certificate, key = credential.load()
+    assert certificate.public_key() == key.public_key()
+    assert [one.subject for one in credential.chain()] == [certificate.subject, certificate.issuer]
+    with pytest.raises(NotConfigured):
+        Credential(credential.key, credential.key).load()
+    curve = tmp_path / "curve.key"
+    curve.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+    )
+    with pytest.raises(NotConfigured, match="RSA"):
+        Credential(credential.certificate, curve).load()
