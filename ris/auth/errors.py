@@ -1,0 +1,155 @@
+"""Errors of sign-in, sessions and rights (auth.md §6, HTTP error contract).
+
+Only classes. The `reason` of a protocol error goes to the trace, never to the screen.
+"""
+
+from typing import Any
+
+from ris.core.errors import (
+    Forbidden,
+    NotConfigured,
+    Permanent,
+    RisError,
+    Transient,
+    Unauthenticated,
+)
+
+
+class OidcStateInvalid(RisError):
+    """The return from PSC matches no pending attempt of this browser; *reason* is traced."""
+
+    status = 400
+    code = "oidc_state_invalid"
+    title = "Connexion à recommencer"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("La demande de connexion a expiré ou a déjà servi.")
+        self.reason = reason
+
+
+class OidcRefused(RisError):
+    """PSC came back with `error=`: the person gave up, or PSC refused."""
+
+    status = 400
+    code = "oidc_error"
+    title = "Connexion Pro Santé Connect refusée"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Pro Santé Connect n'a pas confirmé votre identité.")
+        self.reason = reason
+
+
+class PscProtocolError(Permanent):
+    """PSC's answer failed one check; *reason* names it (`id_token_iss`…)."""
+
+    code = "psc_protocol_error"
+    title = "Réponse de Pro Santé Connect non conforme"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("La connexion a été refusée par sécurité.", remote_code=reason)
+        self.reason = reason
+
+
+class PscUnavailable(Transient):
+    """PSC cannot be reached."""
+
+    status = 503
+    code = "psc_unavailable"
+    title = "Pro Santé Connect momentanément indisponible"
+
+
+class AcrTooLow(Forbidden):
+    """The means of identification used is below the level asked for, or its level is unknown."""
+
+    code = "acr_too_low"
+    title = "Niveau d'authentification insuffisant"
+
+    def __init__(self, reason: str = "id_token_acr_low") -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class EnrolUnknown(Forbidden):
+    """PSC vouches for a person nobody granted a role to here (policy `closed`)."""
+
+    code = "ENROL_UNKNOWN"
+    title = "Compte inconnu dans ce logiciel"
+
+
+class AccountSuspended(Forbidden):
+    """The account exists and may not sign in."""
+
+    code = "account_suspended"
+    title = "Compte suspendu"
+
+
+class IdentityConflict(Forbidden):
+    """The identifiers told by PSC belong to two accounts; an administrator must look."""
+
+    code = "identity_conflict"
+    title = "Identifiants rattachés à deux comptes"
+
+
+class RoleDenied(Forbidden):
+    """The role does not give this right, or the profession no longer allows the role."""
+
+    code = "role_denied"
+    title = "Droit insuffisant"
+
+
+class SituationRequired(Forbidden):
+    """Several situations d'exercice are usable and none was chosen."""
+
+    code = "situation_required"
+    title = "Choisissez votre situation d'exercice"
+
+
+class StructureUnusable(Forbidden):
+    """The structure may not sign an act that leaves the RIS (an SCM, or no valid identifier)."""
+
+    code = "structure_unusable"
+    title = "Structure inutilisable pour un envoi"
+
+
+class NotAuthenticated(Unauthenticated):
+    """No session cookie, or one that opens nothing."""
+
+    code = "not_authenticated"
+
+
+class SessionExpired(Unauthenticated):
+    """The session reached its end."""
+
+    code = "session_expired"
+    title = "Session expirée"
+
+
+class SessionLocked(Unauthenticated):
+    """Nobody used the session for a while: the same person must sign in again."""
+
+    code = "session_locked"
+    title = "Session verrouillée"
+
+
+class StepUpRequired(Unauthenticated):
+    """The act asks for a recent sign-in."""
+
+    code = "psc_step_up_required"
+    title = "Confirmez votre identité"
+
+    def __init__(self, **extensions: Any) -> None:
+        super().__init__("Reconnectez-vous avec Pro Santé Connect pour signer.", **extensions)
+
+
+class CsrfRefused(Forbidden):
+    """The request did not come from a page of this application."""
+
+    code = "csrf_refused"
+    title = "Requête refusée"
+
+
+class CertificateMissing(NotConfigured):
+    """No usable certificate of this structure; what waits on it is held."""
+
+    code = "CERTIFICATE_MISSING"
+    title = "Certificat de la structure absent ou inutilisable"

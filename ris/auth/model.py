@@ -1,0 +1,179 @@
+"""Tables of sign-in: accounts, identifiers, situations, sessions, attempts, structures, directory.
+
+Columns and constraints only. Accounts are never deleted (imputability); no token is in clear.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.auth.rights import Role
+from ris.core import clock, ids
+from ris.core.db import Base, one_of
+
+
+class AccountStatus(StrEnum):
+    """Whether the account may sign in."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CLOSED = "CLOSED"
+
+
+class Account(Base):
+    """A person allowed here. `ps_idnat` is the one granted; others are in `account_identifier`."""
+
+    __tablename__ = "account"
+    __table_args__ = (one_of("role", Role), one_of("status", AccountStatus))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    ps_idnat: Mapped[str] = mapped_column(String(64), unique=True)
+    rpps: Mapped[str | None] = mapped_column(String(11), unique=True)
+    family: Mapped[str] = mapped_column(String(100), default="")
+    given: Mapped[str] = mapped_column(String(100), default="")
+    role: Mapped[str]
+    identity_habilitated: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[str] = mapped_column(default=AccountStatus.ACTIVE.value)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    granted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    last_login_at: Mapped[datetime | None]
+
+
+class AccountIdentifier(Base):
+    """One identifier PSC gave for an account; *system* is `PS_IDNAT`, `RPPS`, or the origine."""
+
+    __tablename__ = "account_identifier"
+    __table_args__ = (UniqueConstraint("system", "value"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    system: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(64))
+    first_seen: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Situation(Base):
+    """One situation d'exercice of an account, refreshed at each sign-in; ended, never deleted."""
+
+    __tablename__ = "situation"
+    __table_args__ = (
+        Index(
+            "uq_situation_key",
+            "account_id",
+            "profession",
+            "specialty",
+            "place",
+            "mode",
+            unique=True,
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    profession: Mapped[str] = mapped_column(String(8))
+    category: Mapped[str] = mapped_column(String(8))
+    specialty: Mapped[str] = mapped_column(String(16))
+    place: Mapped[str] = mapped_column(String(200))
+    mode: Mapped[str] = mapped_column(String(8))
+    sector: Mapped[str] = mapped_column(String(8))
+    struct_idnat: Mapped[str] = mapped_column(String(64))
+    struct_valid: Mapped[bool]
+    technical_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    address: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    phone: Mapped[str] = mapped_column(String(32))
+    family: Mapped[str] = mapped_column(String(100))
+    given: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(String(16))
+    first_seen: Mapped[datetime] = mapped_column(default=clock.now)
+    last_seen: Mapped[datetime] = mapped_column(default=clock.now)
+    ended_at: Mapped[datetime | None]
+
+
+class LoginAttempt(Base):
+    """A sign-in begun and not yet returned: used once, by one browser, for ten minutes."""
+
+    __tablename__ = "login_attempt"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    state_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    binding_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    next_path: Mapped[str]
+    step_up: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+    consumed_at: Mapped[datetime | None]
+
+
+class CloseReason(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    EXPIRED = "expired"
+    RENEWED = "renewed"
+    OTHER_PERSON = "other_person"
+    REVOKED = "revoked"
+
+
+class RisSession(Base):
+    """A session, found by the hash of the random id that only the cookie holds."""
+
+    __tablename__ = "ris_session"
+    __table_args__ = (one_of("close_reason", CloseReason),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    situation_id: Mapped[UUID | None] = mapped_column(ForeignKey("situation.id"))
+    needs_situation: Mapped[bool] = mapped_column(default=False)
+    method: Mapped[str] = mapped_column(default="PSC_CODE")
+    acr: Mapped[str]
+    auth_mode: Mapped[str] = mapped_column(default="")
+    amr: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    auth_time: Mapped[datetime]
+    psc_session_state: Mapped[str | None]
+    id_token_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ip: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    last_seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    closed_at: Mapped[datetime | None]
+    close_reason: Mapped[str | None]
+
+
+class ServedStructure(Base):
+    """A legal practice or a means company (SCM) served by this installation."""
+
+    __tablename__ = "structure"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    struct_idnat: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    is_scm: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class DirectoryRecord(Base):
+    """A correspondent as last read from the Annuaire Santé. Red-listed mailboxes are flagged."""
+
+    __tablename__ = "directory_entry"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    ps_idnat: Mapped[str] = mapped_column(String(64), unique=True)
+    rpps: Mapped[str | None] = mapped_column(String(11), index=True)
+    family: Mapped[str] = mapped_column(String(100))
+    given: Mapped[str] = mapped_column(String(100))
+    search_key: Mapped[str] = mapped_column(String(200), index=True)
+    profession: Mapped[str] = mapped_column(String(8))
+    specialty: Mapped[str] = mapped_column(String(16))
+    title: Mapped[str] = mapped_column(String(16))
+    active: Mapped[bool]
+    structure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    mailboxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    source: Mapped[str] = mapped_column(String(16), default="ANNUAIRE")
+    fetched_at: Mapped[datetime] = mapped_column(default=clock.now)

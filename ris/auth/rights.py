@@ -1,0 +1,175 @@
+"""Who may do what: permissions, roles and their matrix, as data (auth.md §9.2, ruling 15).
+
+Pure. Rules on the object itself (own structure, delegation, own draft) stay with the feature that
+owns the object; nothing here reads a session or a database.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+
+class Permission(StrEnum):
+    """One right; every route declares exactly one."""
+
+    SESSION_OWN = "session.own"
+    REM_READ = "rem.read"
+    PATIENT_READ = "patient.read"
+    PATIENT_WRITE = "patient.write"
+    INS_READ = "ins.read"
+    INSI_CALL = "insi.call"
+    IDENTITY_VALIDATE = "identity.validate"
+    IDENTITY_SUPERUSER = "identity.superuser"
+    IDENTITY_COPY_STORE = "identity.copy.store"
+    IDENTITY_COPY_READ = "identity.copy.read"
+    EXAM_READ = "exam.read"
+    EXAM_WRITE = "exam.write"
+    REPORT_READ = "report.read"
+    REPORT_DRAFT = "report.draft"
+    REPORT_SIGN = "report.sign"
+    REPORT_AMEND = "report.amend"
+    BREAK_GLASS = "break_glass"
+    MSS_SEND = "mss.send"
+    DELIVERY_READ = "delivery.read"
+    DELIVERY_RETRY = "delivery.retry"
+    DMP_CONTROL = "dmp.control"
+    DASHBOARD_READ = "dashboard.read"
+    DIRECTORY_READ = "directory.read"
+    ACCOUNT_ADMIN = "account.admin"
+    CONFIG_ADMIN = "config.admin"
+    AUDIT_READ = "audit.read"
+    AUDIT_EXPORT = "audit.export"
+
+
+class Role(StrEnum):
+    """What an account is here (auth.md §9.1). An account holds one role at a time."""
+
+    RADIOLOGIST = "RADIOLOGIST"
+    NUCLEAR_PHYSICIAN = "NUCLEAR_PHYSICIAN"
+    TECHNOLOGIST = "TECHNOLOGIST"
+    SECRETARY = "SECRETARY"
+    INTERN = "INTERN"
+    REFERRER = "REFERRER"
+    IDENTITY_OFFICER = "IDENTITY_OFFICER"
+    ADMIN_SECURITY = "ADMIN_SECURITY"
+    ADMIN_TECH = "ADMIN_TECH"
+    AUDITOR = "AUDITOR"
+    INTEGRATOR = "INTEGRATOR"
+
+
+_P = Permission
+_EVERYONE: Final = frozenset({_P.SESSION_OWN, _P.REM_READ})
+_FRONT_DESK: Final = frozenset(
+    {
+        _P.PATIENT_READ,
+        _P.PATIENT_WRITE,
+        _P.INS_READ,
+        _P.INSI_CALL,
+        _P.IDENTITY_COPY_STORE,
+        _P.EXAM_READ,
+        _P.EXAM_WRITE,
+        _P.REPORT_READ,
+        _P.DIRECTORY_READ,
+        _P.DASHBOARD_READ,
+    }
+)
+_SENDING: Final = frozenset({_P.MSS_SEND, _P.DELIVERY_READ, _P.DELIVERY_RETRY})
+_PHYSICIAN: Final = (
+    _FRONT_DESK
+    | _SENDING
+    | {
+        _P.IDENTITY_VALIDATE,
+        _P.REPORT_DRAFT,
+        _P.REPORT_SIGN,
+        _P.REPORT_AMEND,
+        _P.BREAK_GLASS,
+        _P.DMP_CONTROL,
+    }
+)
+_INTERN: Final = frozenset(
+    {
+        _P.PATIENT_READ,
+        _P.EXAM_READ,
+        _P.REPORT_READ,
+        _P.REPORT_DRAFT,
+        _P.DIRECTORY_READ,
+    }
+)
+_IDENTITY: Final = frozenset(
+    {
+        _P.PATIENT_READ,
+        _P.PATIENT_WRITE,
+        _P.INS_READ,
+        _P.INSI_CALL,
+        _P.IDENTITY_VALIDATE,
+        _P.IDENTITY_SUPERUSER,
+        _P.IDENTITY_COPY_STORE,
+        _P.IDENTITY_COPY_READ,
+        _P.EXAM_READ,
+        _P.DASHBOARD_READ,
+    }
+)
+_INTEGRATOR: Final = frozenset(
+    {
+        _P.PATIENT_READ,
+        _P.PATIENT_WRITE,
+        _P.INS_READ,
+        _P.INSI_CALL,
+        _P.EXAM_READ,
+        _P.EXAM_WRITE,
+        _P.REPORT_READ,
+        _P.REPORT_DRAFT,
+        _P.MSS_SEND,
+        _P.DELIVERY_READ,
+    }
+)
+
+MATRIX: Final[dict[Role, frozenset[Permission]]] = {
+    role: _EVERYONE | rights
+    for role, rights in {
+        Role.RADIOLOGIST: _PHYSICIAN,
+        Role.NUCLEAR_PHYSICIAN: _PHYSICIAN,
+        Role.TECHNOLOGIST: _FRONT_DESK,
+        Role.SECRETARY: _FRONT_DESK | _SENDING | {_P.REPORT_DRAFT},
+        Role.INTERN: _INTERN,
+        Role.REFERRER: frozenset[Permission](),
+        Role.IDENTITY_OFFICER: _IDENTITY,
+        Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_ADMIN}),
+        Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN}),
+        Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.AUDIT_EXPORT}),
+        Role.INTEGRATOR: _INTEGRATOR,
+    }.items()
+}
+HABILITABLE: Final = frozenset({Role.TECHNOLOGIST, Role.SECRETARY})
+
+
+def allowed(role: Role, permission: Permission) -> bool:
+    """Say whether *role* alone gives *permission*; what the matrix does not give is denied."""
+    return permission in MATRIX[role]
+
+
+def permissions_of(role: Role, *, identity_habilitated: bool = False) -> frozenset[Permission]:
+    """Return the rights of one account.
+
+    A technologist or a secretary validates identities only when personally habilitated
+    (auth.md §9.2, row "Identity status").
+    """
+    if identity_habilitated and role in HABILITABLE:
+        return MATRIX[role] | {Permission.IDENTITY_VALIDATE}
+    return MATRIX[role]
+
+
+_PROFESSIONS: Final = {Role.RADIOLOGIST: "10", Role.NUCLEAR_PHYSICIAN: "10"}
+STUDENT: Final = "E"
+
+
+def profession_allows(role: Role, held: Iterable[tuple[str, str]]) -> bool:
+    """Say whether the exercises *held* (profession, category) still allow *role*.
+
+    A profession limits and never gives: a physician's role needs a current exercise as physician,
+    not as a student (auth.md §9.1).
+    """
+    needed = _PROFESSIONS.get(role)
+    return needed is None or any(
+        profession == needed and category != STUDENT for profession, category in held
+    )

@@ -1,0 +1,150 @@
+"""Shapes of the sign-in, session, account and directory API. No rule, no token."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ris.auth.directory_values import DirectoryEntry
+from ris.auth.model import Account, Situation
+from ris.auth.rights import Permission, Role
+
+
+class SituationOut(BaseModel):
+    """A situation d'exercice; *usable* says whether its acts may leave the RIS."""
+
+    id: UUID
+    name: str
+    struct_idnat: str
+    profession: str
+    specialty: str
+    sector: str
+    mode: str
+    usable: bool
+    chosen: bool
+
+    @classmethod
+    def of(cls, row: Situation, chosen: UUID | None) -> "SituationOut":
+        """Return the shape of one row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            struct_idnat=row.struct_idnat,
+            profession=row.profession,
+            specialty=row.specialty,
+            sector=row.sector,
+            mode=row.mode,
+            usable=row.struct_valid,
+            chosen=row.id == chosen,
+        )
+
+
+class SessionOut(BaseModel):
+    """Who is signed in; *csrf_token* goes back in `X-CSRF-Token` on every unsafe request."""
+
+    account_id: UUID
+    ps_idnat: str
+    family: str
+    given: str
+    role: Role
+    permissions: list[Permission]
+    state: str = Field(description="ACTIVE ou NEEDS_SITUATION")
+    acr: str
+    auth_time: datetime
+    situations: list[SituationOut]
+    csrf_token: str
+
+
+class SituationChoice(BaseModel):
+    """The acting situation wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    situation_id: UUID
+
+
+class LogoutOut(BaseModel):
+    """The local session is closed; *psc_logout_url* closes Pro Santé Connect's too."""
+
+    psc_logout_url: str | None
+
+
+class Grant(BaseModel):
+    """A role to give to a person, by PS_IdNat."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ps_idnat: str = Field(min_length=2, max_length=64)
+    role: Role
+    identity_habilitated: bool = False
+
+
+class AccountOut(BaseModel):
+    """An account as administrators see it."""
+
+    id: UUID
+    ps_idnat: str
+    family: str
+    given: str
+    role: Role
+    identity_habilitated: bool
+    status: str
+
+    @classmethod
+    def of(cls, row: Account) -> "AccountOut":
+        """Return the shape of one row."""
+        return cls.model_validate(row, from_attributes=True)
+
+
+class MailboxOut(BaseModel):
+    """A mailbox that may be shown (never red-listed)."""
+
+    address: str
+    kind: str | None
+    rank: int | None
+    struct_idnat: str | None
+
+
+class CorrespondentOut(BaseModel):
+    """A professional of the directory, with the age of the data."""
+
+    ps_idnat: str
+    rpps: str | None
+    family: str
+    given: str
+    title: str
+    profession: str
+    specialty: str
+    structure: str | None
+    active: bool
+    mailboxes: list[MailboxOut]
+    fetched_at: datetime
+
+    @classmethod
+    def of(cls, entry: DirectoryEntry) -> "CorrespondentOut":
+        """Return the shape of one entry; red-listed mailboxes stay hidden."""
+        person = entry.professional
+        shown = [box for box in entry.mailboxes if not box.red_list]
+        return cls(
+            ps_idnat=person.ps_idnat,
+            rpps=person.rpps,
+            family=person.family,
+            given=person.given,
+            title=person.title,
+            profession=person.profession,
+            specialty=person.specialty,
+            structure=person.structure.name if person.structure else None,
+            active=entry.active,
+            mailboxes=[MailboxOut.model_validate(box, from_attributes=True) for box in shown],
+            fetched_at=entry.fetched_at,
+        )
+
+
+class CertificateOut(BaseModel):
+    """One certificate of the pool; *refusal* tells why it cannot serve."""
+
+    struct_idnat: str
+    usage: str
+    serial: str
+    not_after: datetime | None
+    refusal: str | None

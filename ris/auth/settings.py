@@ -1,0 +1,64 @@
+"""Settings of sign-in, sessions, certificates and directory (`RIS_AUTH__…`, auth.md §3.2, §6)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+_BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
+
+
+class PscSettings(BaseModel):
+    """Our registration at Pro Santé Connect. Durations in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    issuer: str = _BAS
+    discovery_url: str = ""
+    client_id: str = "ris-core"
+    client_auth: Literal["client_secret_basic", "tls_client_auth"] = "client_secret_basic"
+    client_secret: SecretStr = SecretStr("")
+    certificate: Path | None = None
+    key: Path | None = None
+    trust: Path | None = None
+    scope: str = "openid scope_all"
+    acr_values: Literal["eidas1", "eidas2", "eidas3"] = "eidas1"
+    absent_acr_tolerated: bool = False
+    redirect_uri: str = "https://localhost:8000/auth/psc/callback"
+    post_logout_redirect_uri: str = "https://localhost:8000/"
+    leeway_s: int = Field(default=10, le=10)
+    http_timeout_s: float = 10
+
+    @property
+    def discovery(self) -> str:
+        """Return the address of the wallet document (not the standard one: auth.md §3.1)."""
+        return self.discovery_url or f"{self.issuer}/.well-known/wallet-openid-configuration"
+
+
+class AnnuaireSettings(BaseModel):
+    """Our subscription to the FHIR API of the Annuaire Santé (mss.md §15.2)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str = "https://gateway.api.esante.gouv.fr/fhir/v2"
+    api_key: SecretStr = SecretStr("")
+    trust: Path | None = None
+    timeout_s: float = 5
+    fresh_days: int = 7
+
+
+class AuthSettings(BaseModel):
+    """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production."""
+
+    model_config = ConfigDict(frozen=True)
+
+    psc: PscSettings = PscSettings()
+    annuaire: AnnuaireSettings = AnnuaireSettings()
+    certificates: Path | None = None
+    origin: str = ""
+    cookie_secure: bool = True
+    idle_lock_s: int = 600
+    absolute_s: int = Field(default=4 * 3600, le=4 * 3600)
+    attempt_s: int = Field(default=600, le=600)
+    step_up_max_age_s: int = 1800
+    allow_test_ids: bool = False

@@ -1,0 +1,47 @@
+"""Which structures this installation serves, and which may act outside (auth.md §8, AUTH-60).
+
+An SCM owns means and practises no medicine: its identifier never leaves the RIS as the structure
+of a medical act. No certificate here (`rang.py`).
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ris.auth.errors import StructureUnusable
+from ris.auth.identifiers import structure
+from ris.auth.model import ServedStructure
+from ris.core.errors import Invalid
+
+
+def declare(
+    session: Session, struct_idnat: str, name: str, *, is_scm: bool = False
+) -> ServedStructure:
+    """Record a structure of the installation, or update it. Raises Invalid on a wrong key."""
+    if not structure(struct_idnat).valid:
+        raise Invalid("Identifiant de structure invalide.", code="STRUCTURE_INVALID")
+    known = _found(session, struct_idnat)
+    if known is None:
+        known = ServedStructure(struct_idnat=struct_idnat, name=name, is_scm=is_scm)
+        session.add(known)
+    known.name, known.is_scm = name, is_scm
+    session.flush()
+    return known
+
+
+def require_acting(session: Session, struct_idnat: str) -> None:
+    """Refuse a structure that may not stand behind an act that leaves the RIS.
+
+    Raises StructureUnusable for an SCM and for an identifier that does not check (AUTH-20, 60).
+    """
+    if not structure(struct_idnat).valid:
+        raise StructureUnusable("Cette situation n'a pas d'identifiant de structure valide.")
+    known = _found(session, struct_idnat)
+    if known is not None and known.is_scm:
+        raise StructureUnusable(
+            "Une SCM ne peut pas signer un acte : choisissez la situation de votre cabinet."
+        )
+
+
+def _found(session: Session, struct_idnat: str) -> ServedStructure | None:
+    query = select(ServedStructure).where(ServedStructure.struct_idnat == struct_idnat)
+    return session.scalars(query).one_or_none()

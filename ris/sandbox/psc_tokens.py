@@ -1,0 +1,126 @@
+"""What the sandbox provider signs, and every way it may be told to lie (auth.md §12).
+
+Only tokens. Which request deserves one is in `psc.py`.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from enum import StrEnum
+from typing import Any, Final
+
+from joserfc import jws
+from joserfc.jwk import OctKey, RSAKey
+
+from ris.core import clock
+from ris.sandbox.psc_people import Person
+
+LIFE_S: Final = 120
+
+
+class Evil(StrEnum):
+    """A way of misbehaving; a client must fail closed on each."""
+
+    WRONG_ISS = "wrong_iss"
+    WRONG_AUD = "wrong_aud"
+    WRONG_AZP = "wrong_azp"
+    WRONG_NONCE = "wrong_nonce"
+    WRONG_AT_HASH = "wrong_at_hash"
+    ALG_NONE = "alg_none"
+    ALG_HS256 = "alg_hs256"
+    FORGED = "forged"
+    UNKNOWN_KID = "unknown_kid"
+    EXPIRED = "expired"
+    OLD_IAT = "old_iat"
+    NO_ACR = "no_acr"
+    LOW_ACR = "low_acr"
+    OLD_AUTH_TIME = "old_auth_time"
+    NOT_A_JWT = "not_a_jwt"
+    OTHER_SUB = "other_sub"
+    OTHER_NAME_ID = "other_name_id"
+    USERINFO_HTML = "userinfo_html"
+    NO_SUBJECT = "no_subject"
+    TOKEN_503 = "token_503"  # noqa: S105 - the name of a misbehaviour
+    SLOW = "slow"
+    OTHER_ISSUER_ANNOUNCED = "other_issuer_announced"
+
+
+class Signer:
+    """The provider's keys: one published, one never."""
+
+    def __init__(self) -> None:
+        self._key = RSAKey.generate_key(2048, {"kid": "sandbox-1", "use": "sig", "alg": "RS256"})
+        self._hidden = RSAKey.generate_key(2048, {"kid": "hidden", "use": "sig", "alg": "RS256"})
+
+    def public(self) -> dict[str, Any]:
+        """Return the JWK set."""
+        return {"keys": [dict(self._key.as_dict(private=False))]}
+
+    def rotate(self) -> None:
+        """Replace the published key by a fresh one of another kid."""
+        kid = f"sandbox-{secrets.token_hex(4)}"
+        self._key = RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})
+
+    def token(self, claims: dict[str, Any], *, evil: Evil | None, client_secret: str) -> str:
+        """Return *claims* signed RS256, or in the wrong way *evil* asks for."""
+        payload = json.dumps(claims).encode()
+        kid = self._key.kid or ""
+        if evil is Evil.NOT_A_JWT:
+            return "not-a-token"
+        if evil is Evil.ALG_NONE:
+            head = {"alg": "none", "kid": kid}
+            return f"{_b64(json.dumps(head).encode())}.{_b64(payload)}."
+        if evil is Evil.ALG_HS256:
+            shared = OctKey.import_key(client_secret)
+            return jws.serialize_compact({"alg": "HS256", "kid": kid}, payload, shared)
+        told = "nobody-knows" if evil is Evil.UNKNOWN_KID else kid
+        key = self._hidden if evil in (Evil.FORGED, Evil.UNKNOWN_KID) else self._key
+        return jws.serialize_compact({"alg": "RS256", "kid": told}, payload, key)
+
+
+def id_claims(
+    person: Person,
+    *,
+    issuer: str,
+    client_id: str,
+    nonce: str,
+    access_token: str,
+    evil: Evil | None,
+) -> dict[str, Any]:
+    """Return the id_token claims of *person*, altered as *evil* asks."""
+    now = int(clock.now().timestamp())
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "aud": client_id,
+        "azp": client_id,
+        "sub": person.sub,
+        "iat": now,
+        "exp": now + LIFE_S,
+        "auth_time": now,
+        "nonce": nonce,
+        "acr": "eidas1",
+        "authMode": "CARD",
+        "session_state": secrets.token_hex(8),
+        "jti": secrets.token_hex(8),
+        "at_hash": _b64(hashlib.sha256(access_token.encode()).digest()[:16]),
+        "SubjectNameID": person.ps_idnat,
+    }
+    lies: dict[Evil, dict[str, Any]] = {
+        Evil.WRONG_ISS: {"iss": f"{issuer}-other"},
+        Evil.WRONG_AUD: {"aud": "somebody-else"},
+        Evil.WRONG_AZP: {"aud": [client_id, "x"], "azp": "x"},
+        Evil.WRONG_NONCE: {"nonce": "replayed"},
+        Evil.WRONG_AT_HASH: {"at_hash": _b64(bytes(16))},
+        Evil.EXPIRED: {"iat": now - 200, "exp": now - 60},
+        Evil.OLD_IAT: {"iat": now - 3600},
+        Evil.NO_ACR: {"acr": None},
+        Evil.LOW_ACR: {"acr": "password"},
+        Evil.OLD_AUTH_TIME: {"auth_time": now - 3600},
+    }
+    altered = claims | (lies.get(evil, {}) if evil else {})
+    return {name: value for name, value in altered.items() if value is not None}
+
+
+def _b64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -1,0 +1,170 @@
+"""The sign-in desk under test, in a small application, before a real sandbox provider in TLS."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi import Depends, FastAPI
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from ris.auth import accounts
+from ris.auth.dependencies import require
+from ris.auth.directory import Directory
+from ris.auth.rights import Permission, Role
+from ris.auth.routes import public_router, router
+from ris.auth.service import SignInDesk
+from ris.auth.settings import AnnuaireSettings, AuthSettings, PscSettings
+from ris.core.audit import AuditEvent
+from ris.core.crypto import Keyring, Sealer
+from ris.core.db import Database
+from ris.sandbox import annuaire as sandbox_annuaire
+from ris.sandbox.annuaire import Annuaire
+from ris.sandbox.pki import TestPki
+from ris.sandbox.psc import PscProvider, RegisteredClient
+from ris.sandbox.psc_people import (
+    ADMINISTRATOR,
+    RADIOLOGIST_A,
+    RADIOLOGIST_TWO_SITES,
+    SECRETARY,
+    TECHNOLOGIST,
+)
+from ris.sandbox.server import serve
+from ris.web import problems
+from tests.auth.browser import Browser
+
+SITE = "https://testserver"
+CLIENT_SECRET = "sandbox-secret-long-enough-for-hs256"
+API_KEY = "sandbox-key"
+CALLBACK = f"{SITE}/auth/psc/callback"
+
+
+@pytest.fixture
+def provider(pki: TestPki) -> Iterator[PscProvider]:
+    """The sandbox Pro Santé Connect, listening."""
+    client = RegisteredClient("ris-core", CLIENT_SECRET, (CALLBACK,), (f"{SITE}/",))
+    made = PscProvider(client)
+    with serve(made.app, tls=pki.server()) as running:
+        made.base_url = running.url
+        yield made
+
+
+@pytest.fixture
+def annuaire(pki: TestPki) -> Iterator[tuple[Annuaire, AnnuaireSettings]]:
+    """The sandbox Annuaire Santé, listening, and the settings to reach it."""
+    made = Annuaire(API_KEY)
+    with serve(made.app, tls=pki.server()) as running:
+        yield (
+            made,
+            AnnuaireSettings(
+                url=f"{running.url}{sandbox_annuaire.BASE}",
+                api_key=SecretStr(API_KEY),
+                trust=pki.trust,
+            ),
+        )
+
+
+@pytest.fixture
+def psc_settings(provider: PscProvider, pki: TestPki) -> PscSettings:
+    """Our registration at the sandbox provider."""
+    return PscSettings(
+        issuer=provider.issuer,
+        client_secret=SecretStr(CLIENT_SECRET),
+        trust=pki.trust,
+        redirect_uri=CALLBACK,
+        post_logout_redirect_uri=f"{SITE}/",
+        http_timeout_s=3,
+    )
+
+
+@dataclass(frozen=True)
+class Site:
+    """The application under test and what its tests look at."""
+
+    url: str
+    desk: SignInDesk
+    database: Database
+    trust: Path
+    open: ExitStack
+
+    def browser(self) -> Browser:
+        """Return a new user agent."""
+        made = Browser(self.url, self.trust)
+        self.open.callback(made.close)
+        return made
+
+    def trace(self, action: str) -> list[AuditEvent]:
+        """Return the journal's events of one action."""
+        with self.database.transaction() as session:
+            query = select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.seq)
+            return list(session.scalars(query))
+
+
+@pytest.fixture
+def sealer(tmp_path: Path) -> Sealer:
+    """A sealer over a fresh keyring."""
+    return Sealer(Keyring.generate(tmp_path / "keyring.json"))
+
+
+@pytest.fixture
+def make_site(
+    database: Database,
+    pki: TestPki,
+    sealer: Sealer,
+    provider: PscProvider,
+) -> Iterator[Callable[[AuthSettings], Site]]:
+    """A maker of applications, for settings of one's own."""
+    servers = ExitStack()
+
+    def make(settings: AuthSettings) -> Site:
+        application = FastAPI()
+        problems.install(application)
+        application.include_router(public_router)
+        application.include_router(router, prefix="/v1")
+
+        @application.post("/v1/sign")
+        def sign(_: object = Depends(require(Permission.REPORT_SIGN, fresh=True))) -> str:
+            return "signed"
+
+        desk = SignInDesk.build(settings, database=database, sealer=sealer, environment="test")
+        application.state.database = database
+        application.state.auth = desk
+        directory = Directory.build(settings.annuaire, database=database)
+        application.state.directory = directory
+        url = servers.enter_context(serve(application, tls=pki.server())).url
+        servers.callback(desk.close)
+        servers.callback(directory.close)
+        return Site(url, desk, database, pki.trust, servers)
+
+    with servers:
+        yield make
+
+
+@pytest.fixture
+def auth_settings(psc_settings: PscSettings) -> AuthSettings:
+    """Settings of the ordinary site."""
+    return AuthSettings(psc=psc_settings, allow_test_ids=True)
+
+
+@pytest.fixture
+def site(make_site: Callable[[AuthSettings], Site], auth_settings: AuthSettings) -> Site:
+    """The ordinary site, with the people of the sandbox granted their roles."""
+    made = make_site(auth_settings)
+    with made.database.transaction() as session:
+        for person, role in (
+            (RADIOLOGIST_A, Role.RADIOLOGIST),
+            (RADIOLOGIST_TWO_SITES, Role.RADIOLOGIST),
+            (TECHNOLOGIST, Role.TECHNOLOGIST),
+            (SECRETARY, Role.SECRETARY),
+            (ADMINISTRATOR, Role.ADMIN_SECURITY),
+        ):
+            accounts.grant(session, person.ps_idnat, role)
+    return made
+
+
+@pytest.fixture
+def browser(site: Site) -> Browser:
+    """A user agent before the ordinary site."""
+    return site.browser()

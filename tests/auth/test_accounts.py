@@ -1,0 +1,110 @@
+"""Granting roles, linking PSC identities to accounts, and turning a situation into an author."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from ris.auth import accounts, situations, structures
+from ris.auth.errors import (
+    AccountSuspended,
+    EnrolUnknown,
+    IdentityConflict,
+    RoleDenied,
+    StructureUnusable,
+)
+from ris.auth.model import AccountStatus
+from ris.auth.rights import Role
+from ris.auth.userinfo import parse
+from ris.core.audit import Actor
+from ris.core.errors import Forbidden, Invalid, NotFound
+from ris.sandbox.psc_people import (
+    ADMINISTRATOR,
+    RADIOLOGIST_A,
+    RADIOLOGIST_B,
+    RADIOLOGIST_TWO_SITES,
+    TECHNOLOGIST,
+)
+
+UUID_NAME = "d2c6b2a4-83a1-4d4b-94e8-000000000000"
+
+
+def test_the_same_rpps_under_another_name_id_is_the_same_account(session: Session) -> None:
+    granted = accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    claims = RADIOLOGIST_A.userinfo() | {"SubjectNameID": UUID_NAME}
+    assert accounts.link(session, parse(claims)).id == granted.id
+    alone = claims | {"otherIds": []}
+    assert accounts.link(session, parse(alone)).id == granted.id
+
+
+def test_identifiers_of_two_accounts_are_a_conflict(session: Session) -> None:
+    accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    accounts.grant(session, RADIOLOGIST_B.ps_idnat, Role.RADIOLOGIST)
+    claims = RADIOLOGIST_A.userinfo()
+    claims["otherIds"].append({"identifiant": RADIOLOGIST_B.ps_idnat, "origine": "RPPS"})
+    with pytest.raises(IdentityConflict):
+        accounts.link(session, parse(claims))
+
+
+def test_nobody_is_enrolled_by_signing_in(session: Session) -> None:
+    with pytest.raises(EnrolUnknown):
+        accounts.link(session, parse(RADIOLOGIST_A.userinfo()))
+
+
+def test_a_suspended_account_does_not_sign_in(session: Session) -> None:
+    account = accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    account.status = AccountStatus.SUSPENDED
+    with pytest.raises(AccountSuspended):
+        accounts.link(session, parse(RADIOLOGIST_A.userinfo()))
+
+
+def test_a_technologist_granted_a_physician_role_is_refused(session: Session) -> None:
+    accounts.grant(session, TECHNOLOGIST.ps_idnat, Role.RADIOLOGIST)
+    with pytest.raises(RoleDenied):
+        accounts.link(session, parse(TECHNOLOGIST.userinfo()))
+
+
+def test_an_administrator_does_not_grant_to_himself(session: Session) -> None:
+    administrator = accounts.grant(session, ADMINISTRATOR.ps_idnat, Role.ADMIN_SECURITY)
+    actor = Actor(account_id=administrator.id)
+    with pytest.raises(Forbidden):
+        accounts.grant(session, ADMINISTRATOR.ps_idnat, Role.RADIOLOGIST, actor=actor)
+
+
+@pytest.mark.rem("RIS.AUTH.01", scenario="AUTH/va1.01.01")
+def test_two_associates_of_one_scm_are_authors_of_their_own_cabinets(session: Session) -> None:
+    for person in (RADIOLOGIST_A, RADIOLOGIST_B):
+        account = accounts.grant(session, person.ps_idnat, Role.RADIOLOGIST)
+        listed = situations.refresh(session, account, parse(person.userinfo()))
+        author = situations.professional_of(session, account.id, listed[0].id)
+        assert author.structure is not None
+        assert author.structure.struct_idnat == person.workplaces[0].struct_idnat
+        assert (author.ps_idnat, author.specialty) == (person.ps_idnat, "SM44")
+
+
+def test_an_scm_never_stands_behind_an_act(session: Session) -> None:
+    structures.declare(session, "300000000993014", "SCM IMAGERIE INVENTEE", is_scm=True)
+    account = accounts.grant(session, TECHNOLOGIST.ps_idnat, Role.TECHNOLOGIST)
+    listed = situations.refresh(session, account, parse(TECHNOLOGIST.userinfo()))
+    with pytest.raises(StructureUnusable):
+        situations.professional_of(session, account.id, listed[0].id)
+    with pytest.raises(Invalid):
+        structures.declare(session, "300000000993015", "CLE FAUSSE")
+
+
+def test_a_situation_psc_no_longer_lists_is_ended_and_comes_back(session: Session) -> None:
+    account = accounts.grant(session, RADIOLOGIST_TWO_SITES.ps_idnat, Role.RADIOLOGIST)
+    full = parse(RADIOLOGIST_TWO_SITES.userinfo())
+    north, south = situations.refresh(session, account, full)
+    claims = RADIOLOGIST_TWO_SITES.userinfo()
+    claims["SubjectRefPro"]["exercices"][0]["activities"].pop()
+    assert situations.refresh(session, account, parse(claims)) == [north]
+    assert south.ended_at is not None
+    assert situations.refresh(session, account, full) == [north, south]
+    assert south.ended_at is None
+
+
+def test_the_situation_of_another_account_is_unknown(session: Session) -> None:
+    one = accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    other = accounts.grant(session, RADIOLOGIST_B.ps_idnat, Role.RADIOLOGIST)
+    listed = situations.refresh(session, one, parse(RADIOLOGIST_A.userinfo()))
+    with pytest.raises(NotFound):
+        situations.professional_of(session, other.id, listed[0].id)
