@@ -1,0 +1,66 @@
+"""The one place that writes a status: applies a transition, keeps its history, tells the others."""
+
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from ris.core.audit import Actor
+from ris.identity.feature import Change, IdentityFeature
+from ris.identity.model import IdentityHistory, Patient
+from ris.identity.states import Event, InsEffect, transition
+from ris.identity.values import Ins, Status
+from ris.rem import satisfies
+
+_SETTLING: Final = (Event.DOCUMENT_VALIDATED, Event.INSI_ACCEPTED)
+
+
+@satisfies("RIS.INS.26", "RIS.INS.32", "RIS.INS.35")
+def apply(
+    session: Session,
+    feature: IdentityFeature,
+    patient: Patient,
+    event: Event,
+    *,
+    actor: Actor,
+    reason: str = "",
+    evidence: dict[str, Any] | None = None,
+    changes: dict[str, list[str]] | None = None,
+    ins: Ins | None = None,
+) -> Change:
+    """Apply *event* to *patient*, write the history row, and return the change.
+
+    *ins* is the INS received, for the events that bring one; *evidence* holds ids and codes,
+    *changes* the traits before and after. Raises what `transition` raises.
+    """
+    creating = event is Event.CREATED
+    before = None if creating else Status(patient.status)
+    step = transition(before, patient.identity.attributes, event)
+    patient.status = step.to.value
+    if step.worklist or event in _SETTLING:
+        patient.to_review = step.worklist
+    if step.ins is InsEffect.REMOVE:
+        patient.ins_matricule = patient.ins_oid = None
+    elif step.ins is InsEffect.FROM_INSI and ins is not None:
+        patient.ins_matricule, patient.ins_oid = ins.matricule, ins.oid
+    session.add(patient)
+    session.flush()
+    session.add(
+        IdentityHistory(
+            patient_id=patient.id,
+            event=event.value,
+            from_status=before.value if before else None,
+            to_status=step.to.value,
+            reason=reason,
+            account_id=actor.account_id,
+            ps_idnat=actor.ps_idnat,
+            evidence=evidence or {},
+            changes=changes or {},
+            worklist=step.worklist,
+            propagate=step.propagate,
+        )
+    )
+    session.flush()
+    change = Change(patient.id, event, before, step.to, step.propagate, step.worklist)
+    for tell in feature.subscribers:
+        tell(session, change)
+    return change

@@ -1,0 +1,186 @@
+"""Why an act on an identity is refused. Codes are those of ins.md §11; messages are French."""
+
+from ris.core.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, Transient
+
+
+class PatientNotFound(NotFound):
+    """No patient bears this id."""
+
+    code = "PATIENT_NOT_FOUND"
+    title = "Patient introuvable"
+
+
+class TransitionRefused(Conflict):
+    """The status machine has no such transition (rem.md §9.1)."""
+
+    code = "IDENTITY_TRANSITION_REFUSED"
+    title = "Changement de statut d'identité impossible"
+
+
+class InsAttributeBlocks(Conflict):
+    """Douteuse or fictive: no INSi call, no status but provisoire (RIS.INS.28)."""
+
+    code = "INS_ATTRIBUTE_BLOCKS"
+    title = "Identité douteuse ou fictive : opération impossible"
+    rem = ("RIS.INS.28",)
+
+
+class AttributeConflict(Conflict):
+    """Two attributes that exclude each other (ins.md R-ATT-01), or one already as asked."""
+
+    code = "IDENTITY_ATTRIBUTE_CONFLICT"
+    title = "Attributs d'identité incompatibles"
+
+
+class TraitsRefused(Invalid):
+    """Traits that break the entry rules; extension `errors` lists `{pointer, code, message}`."""
+
+    code = "TRAITS_REFUSED"
+    title = "Traits d'identité refusés"
+    rem = ("RIS.INS.01",)
+
+
+class FirstGivenNotInList(Invalid):
+    """The first given name does not begin the birth given-name list (ins.md R-PRE-01)."""
+
+    code = "FIRST_GIVEN_NOT_IN_LIST"
+    title = "Le premier prénom ne correspond pas au début de la liste des prénoms"
+    rem = ("RIS.INS.14",)
+
+
+class TraitsLocked(Forbidden):
+    """Strict traits of a récupérée or qualifiée identity: super-user only (RIS.INS.29)."""
+
+    code = "IDENTITY_TRAITS_LOCKED"
+    title = "Traits stricts verrouillés"
+    rem = ("RIS.INS.29",)
+
+
+class ReasonRequired(Invalid):
+    """This act asks for a written reason."""
+
+    code = "REASON_REQUIRED"
+    title = "Motif obligatoire"
+
+
+class DocumentRefused(Invalid):
+    """The identity document is off the site's list, or cannot support a validation (INS.19)."""
+
+    code = "IDENTITY_DOCUMENT_REFUSED"
+    title = "Pièce d'identité non recevable"
+    rem = ("RIS.INS.19",)
+
+
+class ValidationRight(Forbidden):
+    """The caller may record a document, not validate an identity."""
+
+    code = "IDENTITY_VALIDATION_RIGHT"
+    title = "Droit de validation d'identité requis"
+
+
+class DocumentCheckStale(Conflict):
+    """The document on record saw other traits than today's (ins.md R-STA-03, ruling 2)."""
+
+    code = "DOCUMENT_CHECK_STALE"
+    title = "La pièce d'identité doit être contrôlée à nouveau"
+
+
+class InsKeyInvalid(Invalid):
+    """A matricule of the wrong shape or with a wrong key (ins.md R-MAT-01)."""
+
+    code = "INS_KEY_INVALID"
+    title = "Matricule INS invalide"
+    rem = ("RIS.INS.08",)
+
+
+class InsOidUnknown(Invalid):
+    """An OID that is no authority of the INS (ins.md R-OID-01)."""
+
+    code = "INS_OID_UNKNOWN"
+    title = "Autorité du matricule INS inconnue"
+
+
+class InsTestOid(Invalid):
+    """A test or demonstration OID in production (ins.md R-OID-02)."""
+
+    code = "INS_TEST_OID"
+    title = "INS de test refusée en production"
+
+
+class SearchTooBroad(Invalid):
+    """Neither a birth date, nor a matricule, nor an IPP (ruling 9)."""
+
+    code = "SEARCH_TOO_BROAD"
+    title = "La recherche demande la date de naissance, l'IPP ou le matricule INS"
+    rem = ("RIS.INS.07",)
+
+
+class SearchTooNarrow(Invalid):
+    """More letters than the site allows (ins.md R-SRC-01)."""
+
+    code = "SEARCH_TOO_NARROW"
+    title = "Trop de lettres saisies pour la recherche"
+
+
+class InsSexUndetermined(Conflict):
+    """INSi knows M and F only (ins.md R-SEX-01)."""
+
+    code = "INS_SEX_UNDETERMINED"
+    title = "Sexe indéterminé : appel INSi impossible"
+
+
+class InsiNameNotSendable(Conflict):
+    """A name that INSi would refuse (ins.md §3.2)."""
+
+    code = "INSI_NAME_NOT_SENDABLE"
+    title = "Nom ou prénom non accepté par INSi"
+
+
+class InsAlreadyAttached(Conflict):
+    """Another patient of this domain bears the same INS (ins.md R-DUP-01)."""
+
+    code = "INS_ALREADY_ATTACHED"
+    title = "Cette INS est déjà portée par un autre dossier"
+
+
+class InsiRetrievalUnusable(Conflict):
+    """The retrieval is not pending, is of another patient, or of traits changed since."""
+
+    code = "INSI_RETRIEVAL_UNUSABLE"
+    title = "Retour INSi inutilisable"
+
+
+class InsiImportRefused(Conflict):
+    """INSi answered 00 and the guards forbid the import (rem.md §9.1). `code` says which."""
+
+    code = "INSI_IMPORT_REFUSED"
+    title = "Import de l'INS refusé"
+
+
+class InsiMajorDifference(InsiImportRefused):
+    """Local and INSi traits differ beyond what the tolerance or the status allows (ruling 7)."""
+
+    code = "INSI_MAJOR_DIFFERENCE"
+    title = "Divergence majeure avec les traits INSi"
+
+
+class InsiUnavailable(Transient):
+    """INSi cannot answer now: never "no identity found" (ins.md R-ERR-01)."""
+
+    status = 503
+    code = "INSI_UNAVAILABLE"
+    title = "Téléservice INSi indisponible, poursuivre avec l'identité locale"
+
+
+class InsiFault(Permanent):
+    """INSi refused the call, or gave an answer nobody knows (ins.md §5.5)."""
+
+    code = "INSI_FAULT"
+    title = "INSi a refusé l'appel, contacter l'assistance"
+
+
+class InsiIncomplete(Permanent):
+    """INSi answered 00 without an essential element (ins.md R-INSI-06)."""
+
+    code = "INSI_INCOMPLETE"
+    title = "Réponse INSi incomplète"

@@ -1,0 +1,57 @@
+"""What the identity services are given at wiring time, and what they tell the other rooms.
+
+`ris.app` builds one `IdentityFeature` and puts it on `app.state.identity`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from ris.core.errors import NotConfigured
+from ris.identity.insi_values import InsiAnswer, Query
+from ris.identity.settings import IdentitySettings
+from ris.identity.states import Event
+from ris.identity.values import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to an identity, for the rooms that must react in the same transaction."""
+
+    patient_id: UUID
+    event: Event
+    before: Status | None
+    after: Status
+    propagate: bool
+    worklist: bool = False
+
+
+class InsiSearch(Protocol):
+    """The port to INSi; `ris.identity.insi.InsiClient` is the real one."""
+
+    def search(self, query: Query, *, structure: str, message_id: str) -> InsiAnswer:
+        """Return INSi's answer; raises `RemoteError` subclasses, never a false "none found"."""
+        ...
+
+
+@dataclass(frozen=True)
+class IdentityFeature:
+    """Settings, site and ports of the identity room.
+
+    *production* refuses test INS; *subscribers* are called with the session for each `Change`.
+    """
+
+    settings: IdentitySettings
+    ipp_oid: str
+    production: bool
+    insi: InsiSearch | None = None
+    subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
+
+    def require_insi(self) -> InsiSearch:
+        """Return the port to INSi; raises `NotConfigured`."""
+        if self.insi is None:
+            raise NotConfigured("Le téléservice INSi n'est pas configuré (RIS_IDENTITY__INSI__…).")
+        return self.insi

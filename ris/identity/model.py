@@ -1,0 +1,224 @@
+"""Tables of identity: patient, history, documents shown, INSi calls, search keys, IPP series.
+
+Columns and constraints only. The database itself refuses a matricule outside récupérée and
+qualifiée, and a status above provisoire for a douteuse or fictive identity.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.auth.values import Address
+from ris.core import clock, ids
+from ris.core.db import Base, one_of
+from ris.identity.insi_values import CallMode
+from ris.identity.states import Event
+from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
+
+_PATIENT: Final = "patient.id"
+_SINGULAR: Final = " OR ".join(
+    f"attributes @> '[\"{attribute}\"]'" for attribute in (Attribute.DOUTEUSE, Attribute.FICTIVE)
+)
+
+
+class Decision(StrEnum):
+    """What the user did with an INSi answer; `none` where nothing was to decide."""
+
+    NONE = "none"
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Patient(Base):
+    """A patient record: traits, status, INS, contact. `billing_number` is no INS."""
+
+    __tablename__ = "patient"
+    __table_args__ = (
+        one_of("status", Status),
+        one_of("sex", Sex),
+        CheckConstraint(
+            f"ins_matricule IS NULL OR status IN ('{Status.RECUPEREE}', '{Status.QUALIFIEE}')",
+            name="ins_by_status",
+        ),
+        CheckConstraint("(ins_matricule IS NULL) = (ins_oid IS NULL)", name="ins_whole"),
+        CheckConstraint(f"status = '{Status.PROVISOIRE}' OR NOT ({_SINGULAR})", name="blocking"),
+        Index(
+            "uq_patient_ins",
+            "ins_matricule",
+            "ins_oid",
+            unique=True,
+            postgresql_where="ins_matricule IS NOT NULL",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    ipp: Mapped[str] = mapped_column(String(32), unique=True)
+    ipp_oid: Mapped[str]
+    birth_family: Mapped[str] = mapped_column(String(100))
+    birth_given_names: Mapped[str] = mapped_column(String(100))
+    first_birth_given: Mapped[str] = mapped_column(String(100))
+    birth_date: Mapped[date] = mapped_column(Date, index=True)
+    birth_date_raw: Mapped[str | None] = mapped_column(String(10))
+    sex: Mapped[str] = mapped_column(String(1))
+    birth_place: Mapped[str] = mapped_column(String(5))
+    used_family: Mapped[str] = mapped_column(String(100), default="")
+    used_given: Mapped[str] = mapped_column(String(100), default="")
+    status: Mapped[str] = mapped_column(default=Status.PROVISOIRE.value)
+    attributes: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    ins_matricule: Mapped[str | None] = mapped_column(String(15))
+    ins_oid: Mapped[str | None] = mapped_column(String(20))
+    address: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    phone: Mapped[str] = mapped_column(default="")
+    billing_number: Mapped[str | None] = mapped_column(String(15))
+    to_review: Mapped[bool] = mapped_column(default=False, index=True)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+    version: Mapped[int] = mapped_column()
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+
+    @property
+    def traits(self) -> Traits:
+        """The identity traits as plain values."""
+        return Traits(
+            birth_family=self.birth_family,
+            birth_given_names=tuple(self.birth_given_names.split()),
+            first_birth_given=self.first_birth_given,
+            birth_date=self.birth_date,
+            sex=Sex(self.sex),
+            birth_place=self.birth_place,
+            used_family=self.used_family,
+            used_given=self.used_given,
+        )
+
+    @traits.setter
+    def traits(self, traits: Traits) -> None:
+        self.birth_family = traits.birth_family
+        self.birth_given_names = " ".join(traits.birth_given_names)
+        self.first_birth_given = traits.first_birth_given
+        self.birth_date = traits.birth_date
+        self.sex = traits.sex.value
+        self.birth_place = traits.birth_place
+        self.used_family = traits.used_family
+        self.used_given = traits.used_given
+
+    @property
+    def identity(self) -> PatientIdentity:
+        """The patient as other rooms see him. Its `ins` is what the base holds: ask the gate."""
+        held = bool(self.ins_matricule and self.ins_oid)
+        return PatientIdentity(
+            id=self.id,
+            ipp=self.ipp,
+            ipp_oid=self.ipp_oid,
+            traits=self.traits,
+            status=Status(self.status),
+            attributes=frozenset(Attribute(attribute) for attribute in self.attributes),
+            ins=Ins(self.ins_matricule or "", self.ins_oid or "") if held else None,
+            address=Address(**{**self.address, "lines": tuple(self.address.get("lines", ()))}),
+            phone=self.phone,
+        )
+
+
+class IdentityHistory(Base):
+    """One event of an identity: statuses, why, who, on what evidence (RIS.INS.26).
+
+    *changes* holds `{field: [before, after]}` of traits; *propagate* marks what feeds must send.
+    """
+
+    __tablename__ = "identity_history"
+    __table_args__ = (
+        one_of("event", Event),
+        one_of("to_status", Status),
+        CheckConstraint(
+            "from_status IS NULL OR from_status IN ("
+            + ", ".join(f"'{status}'" for status in Status)
+            + ")",
+            name="from_status",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey(_PATIENT), index=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    event: Mapped[str]
+    from_status: Mapped[str | None]
+    to_status: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    account_id: Mapped[UUID | None] = mapped_column(Uuid)
+    ps_idnat: Mapped[str | None]
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    worklist: Mapped[bool] = mapped_column(default=False)
+    propagate: Mapped[bool] = mapped_column(default=False)
+
+
+class IdentityDocument(Base):
+    """A document or electronic means that was shown: its type, never its number nor its image.
+
+    *traits_digest* binds a validation to the traits it saw (ins.md R-STA-03).
+    """
+
+    __tablename__ = "identity_document"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey(_PATIENT), index=True)
+    type: Mapped[str] = mapped_column(String(8))
+    trust: Mapped[str] = mapped_column(String(8))
+    companion: Mapped[str | None] = mapped_column(String(8))
+    expires_on: Mapped[date | None] = mapped_column(Date)
+    validated: Mapped[bool] = mapped_column(default=False)
+    traits_digest: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[datetime] = mapped_column(default=clock.now)
+    account_id: Mapped[UUID | None] = mapped_column(Uuid)
+    ps_idnat: Mapped[str | None]
+
+
+class InsiCall(Base):
+    """One call of INSi: who, how, with what result, and all that came back (RIS.INS.40, .41)."""
+
+    __tablename__ = "insi_call"
+    __table_args__ = (one_of("decision", Decision), one_of("mode", CallMode))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey(_PATIENT), index=True)
+    operation: Mapped[str] = mapped_column(String(8))
+    mode: Mapped[str]
+    message_id: Mapped[str]
+    at: Mapped[datetime]
+    duration_ms: Mapped[int]
+    account_id: Mapped[UUID | None] = mapped_column(Uuid)
+    ps_idnat: Mapped[str | None]
+    code: Mapped[str | None] = mapped_column(String(2))
+    fault: Mapped[str | None]
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    traits_digest: Mapped[str] = mapped_column(String(64))
+    decision: Mapped[str] = mapped_column(default=Decision.NONE.value)
+    decision_reason: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+
+
+class IdentityKey(Base):
+    """One searchable form of one name of a patient (engineering.md §2.6)."""
+
+    __tablename__ = "identity_key"
+
+    patient_id: Mapped[UUID] = mapped_column(
+        ForeignKey(_PATIENT, ondelete="CASCADE"), primary_key=True
+    )
+    field: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(String(100, collation="C"), primary_key=True, index=True)
+
+
+class IppSeries(Base):
+    """The last IPP issued by one assigning authority (the site's `ipp_oid`)."""
+
+    __tablename__ = "ipp_series"
+
+    authority: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]

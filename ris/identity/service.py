@@ -1,0 +1,225 @@
+"""Patient records: create, read, edit. Status rules are in `states.py`, locks in `rules.py`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from ris.auth.values import Address
+from ris.core import clock
+from ris.core.audit import Actor, record
+from ris.core.errors import Stale
+from ris.identity import change
+from ris.identity.errors import PatientNotFound, ReasonRequired, TraitsLocked
+from ris.identity.feature import IdentityFeature
+from ris.identity.model import IdentityHistory, IppSeries, Patient
+from ris.identity.rules import STRICT, ins_to_output, is_locked, strict_change
+from ris.identity.search import Criteria, Found, index, search
+from ris.identity.settings import IdentitySettings
+from ris.identity.states import Event
+from ris.identity.traits import FIELDS, TypedTraits, read_traits
+from ris.identity.values import PatientIdentity, Status, Traits
+from ris.rem import satisfies
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What is not an identity trait; None leaves the record as it is."""
+
+    address: Address | None = None
+    phone: str | None = None
+    billing_number: str | None = None
+
+
+@satisfies("RIS.INS.11", "RIS.INS.12", "RIS.INS.22")
+def create(
+    session: Session,
+    feature: IdentityFeature,
+    typed: TypedTraits,
+    contact: Contact,
+    *,
+    actor: Actor,
+) -> Patient:
+    """Create a record at provisoire with a fresh IPP; raises `TraitsRefused`."""
+    traits = read_traits(typed, today=_today())
+    patient = Patient(ipp=_next_ipp(session, feature), ipp_oid=feature.ipp_oid)
+    patient.traits = traits
+    patient.attributes, patient.address, patient.phone = [], {}, ""
+    patient.status = Status.PROVISOIRE.value
+    _set_contact(patient, contact)
+    change.apply(session, feature, patient, Event.CREATED, actor=actor)
+    index(session, patient)
+    _journal(session, "patient.created", patient, actor)
+    return patient
+
+
+def get(session: Session, patient_id: UUID) -> Patient:
+    """Return the record; raises `PatientNotFound`."""
+    patient = session.get(Patient, patient_id)
+    if patient is None:
+        raise PatientNotFound
+    return patient
+
+
+def identity_of(session: Session, patient_id: UUID) -> PatientIdentity:
+    """Return the patient as plain values, for the other rooms; raises `PatientNotFound`.
+
+    Its `ins` is what the base holds: output it only through `rules.ins_to_output`.
+    """
+    return get(session, patient_id).identity
+
+
+def current(session: Session, patient_id: UUID, version: int) -> Patient:
+    """Return the record, locked for this transaction, when it still has *version*.
+
+    Raises `PatientNotFound`, or `Stale` when someone changed it since.
+    """
+    query = select(Patient).where(Patient.id == patient_id).with_for_update()
+    patient = session.scalar(query.execution_options(populate_existing=True))
+    if patient is None:
+        raise PatientNotFound
+    if patient.version != version:
+        raise Stale
+    return patient
+
+
+@satisfies("RIS.INS.03", "RIS.INS.17")
+def consult(session: Session, patient_id: UUID, *, ins_right: bool, actor: Actor) -> Patient:
+    """Return the record for display and journal the access, and that of the INS when shown."""
+    patient = get(session, patient_id)
+    if ins_right and ins_to_output(patient.identity) is not None:
+        _journal(session, "ins.read", patient, actor)
+    _journal(session, "patient.read", patient, actor)
+    return patient
+
+
+@satisfies("RIS.INS.29", "RIS.INS.31", "RIS.INS.17")
+def edit(
+    session: Session,
+    feature: IdentityFeature,
+    patient_id: UUID,
+    typed: Mapping[str, str],
+    contact: Contact,
+    *,
+    version: int,
+    superuser: bool,
+    reason: str,
+    actor: Actor,
+) -> Patient:
+    """Change the fields named in *typed* (names of `TypedTraits`) and the contact.
+
+    A strict trait of a récupérée or qualifiée identity wants a *superuser* and a *reason*: it
+    costs the INS one status (RIS.INS.32-36). Raises `TraitsRefused`, `TraitsLocked`,
+    `ReasonRequired`, `Stale`.
+    """
+    patient = current(session, patient_id, version)
+    before, status = patient.traits, Status(patient.status)
+    after = _edited(before, status, typed)
+    strict = strict_change(before, after, status)
+    if strict and is_locked(status):
+        _check_superuser(before, after, superuser, reason)
+    patient.traits = after
+    _set_contact(patient, contact)
+    patient.updated_at = clock.now()
+    event = Event.STRICT_TRAIT_CHANGED if strict else Event.COMPLEMENTARY_TRAIT_CHANGED
+    changes = changes_between(before, after)
+    done = change.apply(
+        session, feature, patient, event, actor=actor, reason=reason, changes=changes
+    )
+    index(session, patient)
+    detail = {"fields": sorted(changes), "event": event.value, "status": done.after.value}
+    _journal(session, "patient.updated", patient, actor, detail)
+    return patient
+
+
+@satisfies("RIS.INS.17")
+def find(
+    session: Session, criteria: Criteria, settings: IdentitySettings, *, actor: Actor
+) -> Found:
+    """Search and journal it: which criteria were given, how many patients were shown."""
+    found = search(session, criteria, settings)
+    given = sorted(name for name in Criteria.__dataclass_fields__ if getattr(criteria, name))
+    detail = {"criteria": given, "found": len(found.patients)}
+    record(session, "patient.searched", actor=actor, detail=detail)
+    return found
+
+
+@satisfies("RIS.INS.26")
+def history(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[IdentityHistory, ...]:
+    """Return the events of an identity, oldest first, and journal the access."""
+    patient = get(session, patient_id)
+    query = select(IdentityHistory).where(IdentityHistory.patient_id == patient_id)
+    rows = tuple(session.scalars(query.order_by(IdentityHistory.at, IdentityHistory.id)))
+    _journal(session, "patient.history_read", patient, actor)
+    return rows
+
+
+def changes_between(before: Traits, after: Traits) -> dict[str, list[str]]:
+    """Return `{field: [before, after]}` for each trait that differs."""
+    return {
+        field: [_text(getattr(before, field)), _text(getattr(after, field))]
+        for field in (*STRICT, "first_birth_given", "used_family", "used_given")
+        if getattr(before, field) != getattr(after, field)
+    }
+
+
+def _edited(before: Traits, status: Status, typed: Mapping[str, str]) -> Traits:
+    fields = {**_typed(before), **typed}
+    follows = _text(before.birth_given_names) == before.first_birth_given
+    if follows and not is_locked(status) and "birth_given_names" not in typed:
+        fields["birth_given_names"] = fields["first_birth_given"]
+    changed = {name for name, value in _typed(before).items() if fields[name] != value}
+    return read_traits(TypedTraits(**fields), today=_today(), only=changed)
+
+
+def _typed(traits: Traits) -> dict[str, str]:
+    return {name: _text(getattr(traits, name)) for name in FIELDS}
+
+
+def _text(value: object) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _check_superuser(before: Traits, after: Traits, superuser: bool, reason: str) -> None:
+    fields = sorted(set(changes_between(before, after)) & set(STRICT))
+    if not superuser:
+        raise TraitsLocked("Traits issus d'INSi, modifiables par habilitation.", fields=fields)
+    if not reason.strip():
+        raise ReasonRequired("Indiquer pourquoi un trait issu d'INSi est modifié.")
+
+
+def _set_contact(patient: Patient, contact: Contact) -> None:
+    if contact.address is not None:
+        patient.address = {**asdict(contact.address), "lines": list(contact.address.lines)}
+    if contact.phone is not None:
+        patient.phone = contact.phone
+    if contact.billing_number is not None:
+        patient.billing_number = contact.billing_number or None
+
+
+def _next_ipp(session: Session, feature: IdentityFeature) -> str:
+    first = insert(IppSeries).values(authority=feature.ipp_oid, last=1)
+    step = first.on_conflict_do_update(
+        index_elements=[IppSeries.authority], set_={"last": IppSeries.last + 1}
+    )
+    last = session.scalar(step.returning(IppSeries.last))
+    return f"{last:0{feature.settings.ipp_digits}d}"
+
+
+def _today() -> date:
+    return clock.now().astimezone(clock.PARIS).date()
+
+
+def _journal(
+    session: Session,
+    action: str,
+    patient: Patient,
+    actor: Actor,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    target = ("patient", patient.id)
+    record(session, action, actor=actor, target=target, patient_id=patient.id, detail=detail)

@@ -1,0 +1,152 @@
+"""INSi in a sandbox over mutual TLS, and the identity API served over HTTP, for these tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ris.auth.dependencies import Principal, current_session
+from ris.auth.rights import Permission, Role, permissions_of
+from ris.auth.service import SignInDesk
+from ris.auth.settings import AuthSettings
+from ris.core import ids
+from ris.core.audit import Actor
+from ris.core.crypto import Credential, Keyring, Sealer
+from ris.core.db import Database
+from ris.identity.feature import IdentityFeature
+from ris.identity.insi import InsiClient
+from ris.identity.routes import router
+from ris.identity.settings import IdentitySettings, InsiSettings
+from ris.sandbox import insi as sandbox
+from ris.sandbox.faults import Faults
+from ris.sandbox.pki import TestPki
+from ris.sandbox.server import Running, serve
+from ris.web import problems
+
+STRUCTURE = "10B0000001"
+PATIENT = {
+    "birth_family": "PAT-TROIS",
+    "first_birth_given": "DOMINIQUE",
+    "birth_date": "1979-03-28",
+    "sex": "F",
+    "birth_place": "51215",
+}
+
+
+@dataclass
+class Insi:
+    """The sandbox and the client that reaches it."""
+
+    state: sandbox.InsiSandbox
+    faults: Faults
+    server: Running
+    client: InsiClient
+    settings: InsiSettings
+
+
+def insi_settings(url: str, **options: Any) -> InsiSettings:
+    return InsiSettings(
+        endpoint=url + sandbox.PATH,
+        structure=STRUCTURE,
+        idam=sandbox.IDAM,
+        instance=UUID("5f1c6f2e-7b7e-4d0a-9a55-1c9d5a3f0001"),
+        total_timeout_s=5,
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def insi_server(pki: TestPki) -> Iterator[tuple[Running, sandbox.InsiSandbox]]:
+    app = sandbox.build(Faults())
+    with serve(app, tls=pki.server(), client_ca=pki.trust, client_cert="required") as running:
+        yield running, app.state.insi
+
+
+ClientFor = Callable[..., InsiClient]
+
+
+def manual(pki: TestPki) -> Callable[[str], Credential]:
+    return lambda idnat: pki.organisation(idnat, "AUTH_CLI", name="INSI-MANU")
+
+
+@pytest.fixture
+def client_for(pki: TestPki) -> Iterator[ClientFor]:
+    """`client_for(settings, credential_for)`: a client that is closed after the test."""
+    with ExitStack() as stack:
+
+        def make(
+            settings: InsiSettings, credential_for: Callable[[str], Credential] | None = None
+        ) -> InsiClient:
+            client = InsiClient(settings, credential_for or manual(pki), pki.trust)
+            return stack.enter_context(closing(client))
+
+        yield make
+
+
+@pytest.fixture
+def insi(insi_server: tuple[Running, sandbox.InsiSandbox], client_for: ClientFor) -> Insi:
+    running, state = insi_server
+    state.faults.clear()
+    state.scripted.clear()
+    state.requests.clear()
+    settings = insi_settings(running.url)
+    return Insi(state, state.faults, running, client_for(settings), settings)
+
+
+@pytest.fixture
+def feature(insi: Insi) -> IdentityFeature:
+    settings = IdentitySettings(insi=insi.settings)
+    return IdentityFeature(settings, "2.25.1", production=False, insi=insi.client)
+
+
+def principal(role: Role, *, habilitated: bool, less: frozenset[Permission]) -> Principal:
+    account = ids.new()
+    rights = permissions_of(role, identity_habilitated=habilitated) - less
+    return Principal(
+        account_id=account,
+        session_id=ids.new(),
+        role=role,
+        permissions=rights,
+        situation_id=None,
+        professional=None,
+        actor=Actor(account_id=account, ps_idnat="899700218896", role=role.value),
+        acr="eidas1",
+        auth_time=datetime.now(UTC),
+    )
+
+
+Desk = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterator[Desk]:
+    """`desk(Role.SECRETARY)`: a client of the API, signed in with that role."""
+    sealer = Sealer(Keyring.generate(tmp_path / "keyring"))
+    auth = SignInDesk.build(AuthSettings(), database=database, sealer=sealer, environment="test")
+    with ExitStack() as stack:
+
+        def open_desk(
+            role: Role = Role.IDENTITY_OFFICER,
+            *,
+            habilitated: bool = False,
+            less: frozenset[Permission] = frozenset(),
+            feature: IdentityFeature = feature,
+        ) -> httpx.Client:
+            app = FastAPI()
+            problems.install(app)
+            app.include_router(router, prefix="/v1")
+            app.state.database, app.state.identity, app.state.auth = database, feature, auth
+            who = principal(role, habilitated=habilitated, less=less)
+            app.dependency_overrides[current_session] = lambda: who
+            running = stack.enter_context(serve(app))
+            base = f"http://127.0.0.1:{running.port}/v1"
+            return stack.enter_context(httpx.Client(base_url=base, trust_env=False))
+
+        yield open_desk

@@ -1,0 +1,113 @@
+"""Every (status × event) pair of the machine, the refused ones included (rem.md §11.5)."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ris.identity.errors import InsAttributeBlocks, TransitionRefused
+from ris.identity.states import Event, InsEffect, transition
+from ris.identity.values import Attribute, Status
+
+P, R, V, Q = Status.PROVISOIRE, Status.RECUPEREE, Status.VALIDEE, Status.QUALIFIEE
+KEEP, REMOVE, FROM_INSI, NONE = (
+    InsEffect.KEEP,
+    InsEffect.REMOVE,
+    InsEffect.FROM_INSI,
+    InsEffect.NONE,
+)
+# (from, event): (to, what becomes of the INS, worklist, propagate) - rem.md §9.1, rulings 2 to 5
+EXPECTED = {
+    (None, Event.CREATED): (P, NONE, False, True),
+    (None, Event.FOREIGN_CONFIRMED): (R, KEEP, False, True),
+    (None, Event.FOREIGN_TRUSTED): (Q, KEEP, False, True),
+    (None, Event.FOREIGN_DENIED): (P, REMOVE, True, True),
+    (P, Event.DOCUMENT_VALIDATED): (V, NONE, False, True),
+    (P, Event.INSI_ACCEPTED): (R, FROM_INSI, False, True),
+    (P, Event.STRICT_TRAIT_CHANGED): (P, NONE, False, True),
+    (P, Event.COMPLEMENTARY_TRAIT_CHANGED): (P, KEEP, False, True),
+    (P, Event.ATTRIBUTE_SET): (P, NONE, False, True),
+    (P, Event.ATTRIBUTE_REMOVED): (P, NONE, False, True),
+    (P, Event.FOREIGN_DENIED): (P, KEEP, False, False),
+    (R, Event.DOCUMENT_VALIDATED): (Q, KEEP, False, True),
+    (R, Event.INSI_CONFIRMED): (R, KEEP, False, False),
+    (R, Event.INSI_DENIED): (P, REMOVE, True, True),
+    (R, Event.STRICT_TRAIT_CHANGED): (P, REMOVE, False, True),
+    (R, Event.COMPLEMENTARY_TRAIT_CHANGED): (R, KEEP, False, True),
+    (R, Event.ATTRIBUTE_SET): (P, REMOVE, False, True),
+    (R, Event.FOREIGN_DENIED): (R, KEEP, False, False),
+    (V, Event.INSI_ACCEPTED): (Q, FROM_INSI, False, True),
+    (V, Event.STRICT_TRAIT_CHANGED): (P, NONE, False, True),
+    (V, Event.COMPLEMENTARY_TRAIT_CHANGED): (V, KEEP, False, True),
+    (V, Event.ATTRIBUTE_SET): (P, REMOVE, False, True),
+    (V, Event.FOREIGN_DENIED): (V, KEEP, False, False),
+    (Q, Event.INSI_CONFIRMED): (Q, KEEP, False, False),
+    (Q, Event.INSI_DENIED): (P, REMOVE, True, True),
+    (Q, Event.STRICT_TRAIT_CHANGED): (V, REMOVE, False, True),
+    (Q, Event.COMPLEMENTARY_TRAIT_CHANGED): (Q, KEEP, False, True),
+    (Q, Event.ATTRIBUTE_SET): (P, REMOVE, False, True),
+    (Q, Event.FOREIGN_DENIED): (Q, KEEP, False, False),
+}
+PAIRS = list(itertools.product((None, *Status), Event))
+CLIMBS = [
+    (None, Event.FOREIGN_CONFIRMED),
+    (None, Event.FOREIGN_TRUSTED),
+    (P, Event.DOCUMENT_VALIDATED),
+    (P, Event.INSI_ACCEPTED),
+]
+
+
+@pytest.mark.parametrize(("status", "event"), PAIRS)
+def test_each_pair_leads_where_the_table_says_or_is_refused(
+    status: Status | None, event: Event
+) -> None:
+    if (status, event) not in EXPECTED:
+        with pytest.raises(TransitionRefused):
+            transition(status, frozenset(), event)
+        return
+    step = transition(status, frozenset(), event)
+    assert (step.to, step.ins, step.worklist, step.propagate) == EXPECTED[status, event]
+
+
+@pytest.mark.parametrize("attribute", [Attribute.DOUTEUSE, Attribute.FICTIVE])
+@pytest.mark.parametrize(("status", "event"), CLIMBS)
+def test_a_doubtful_or_fictitious_identity_cannot_climb(
+    status: Status | None, event: Event, attribute: Attribute
+) -> None:
+    with pytest.raises(InsAttributeBlocks):
+        transition(status, {attribute}, event)
+
+
+def test_an_homonym_climbs_like_anyone() -> None:
+    assert transition(P, {Attribute.HOMONYME}, Event.INSI_ACCEPTED).to is R
+
+
+@pytest.mark.parametrize(("status", "event"), [pair for pair in PAIRS if pair in EXPECTED])
+def test_no_ins_survives_below_recuperee(status: Status | None, event: Event) -> None:
+    step = transition(status, frozenset(), event)
+    if step.to in (P, V) and status in (R, Q):
+        assert step.ins is REMOVE
+    if step.to in (P, V):
+        assert step.ins is not FROM_INSI
+
+
+@given(st.lists(st.sampled_from(list(Event)), max_size=12))
+def test_no_walk_through_the_machine_leaves_an_ins_below_recuperee(events: list[Event]) -> None:
+    status: Status | None = None
+    attributes: set[Attribute] = set()
+    holds_ins = False
+    for event in events:
+        try:
+            step = transition(status, attributes, event)
+        except (TransitionRefused, InsAttributeBlocks):
+            continue
+        received = step.ins is FROM_INSI or (status is None and step.ins is KEEP)
+        holds_ins = received or (holds_ins and step.ins is not REMOVE)
+        if event is Event.ATTRIBUTE_SET:
+            attributes.add(Attribute.DOUTEUSE)
+        elif event is Event.ATTRIBUTE_REMOVED:
+            attributes.clear()
+        status = step.to
+        assert not holds_ins or status in (R, Q)
+        assert not attributes or status is P
