@@ -1,0 +1,1 @@
+"""DICOM: reading study headers."""

@@ -1,0 +1,38 @@
+"""Every (status, event) pair of the exam machine, the refused ones included."""
+
+import pytest
+
+from ris.orders.errors import ExamTransitionRefused
+from ris.orders.states import TRANSITIONS, ExamEvent, ExamStatus, after
+
+FINAL = {ExamStatus.CANCELLED, ExamStatus.NO_SHOW, ExamStatus.DISCONTINUED}
+
+
+@pytest.mark.parametrize("status", ExamStatus)
+@pytest.mark.parametrize("event", ExamEvent)
+def test_each_pair_is_listed_or_refused(status: ExamStatus, event: ExamEvent) -> None:
+    expected = TRANSITIONS.get((status, event))
+    if expected is None:
+        with pytest.raises(ExamTransitionRefused) as refusal:
+            after(status, event)
+        assert refusal.value.status == 409
+    else:
+        assert after(status, event) is expected
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_a_final_status_never_leaves(status: ExamStatus) -> None:
+    assert not [pair for pair in TRANSITIONS if pair[0] is status]
+
+
+def test_images_close_an_exam_even_without_any_click_and_never_reopen_it() -> None:
+    assert after(ExamStatus.SCHEDULED, ExamEvent.STUDY_RECEIVED) is ExamStatus.COMPLETED
+    assert after(ExamStatus.COMPLETED, ExamEvent.STUDY_RECEIVED) is ExamStatus.COMPLETED
+    with pytest.raises(ExamTransitionRefused):
+        after(ExamStatus.COMPLETED, ExamEvent.START)
+
+
+def test_an_exam_that_started_cannot_be_cancelled_only_stopped() -> None:
+    with pytest.raises(ExamTransitionRefused):
+        after(ExamStatus.STARTED, ExamEvent.CANCEL)
+    assert after(ExamStatus.STARTED, ExamEvent.STOP) is ExamStatus.DISCONTINUED
