@@ -1,0 +1,1 @@
+"""CDA R2 documents: vocabulary, header, bodies, reading back."""

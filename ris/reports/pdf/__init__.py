@@ -1,0 +1,1 @@
+"""The PDF/A-1b of a report."""

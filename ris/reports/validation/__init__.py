@@ -1,0 +1,1 @@
+"""Checking what the product emits: XSD, schematron, PDF/A."""
