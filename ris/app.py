@@ -1,0 +1,265 @@
+"""The composition root: the only module that knows every feature.
+
+`compose` builds what the API, the worker and the commands share; `create_app` adds HTTP. No rule
+lives here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI
+
+import ris
+from ris.auth.dependencies import require
+from ris.auth.directory import Directory
+from ris.auth.rights import Permission
+from ris.auth.routes import public_router as auth_public_router
+from ris.auth.routes import router as auth_router
+from ris.auth.service import SignInDesk
+from ris.auth.settings import AuthSettings
+from ris.core import embedded, schema
+from ris.core.crypto import Keyring, Sealer
+from ris.core.db import Database
+from ris.core.errors import NotConfigured
+from ris.core.settings import CoreSettings
+from ris.diffusion import metrics, staff
+from ris.diffusion.engine_schema import engine_schema
+from ris.diffusion.identity_changes import on_identity_changed
+from ris.diffusion.recipients import resolver
+from ris.diffusion.routes import router as diffusion_router
+from ris.diffusion.settings import DiffusionSettings
+from ris.diffusion.signing import reconsider_held
+from ris.diffusion.sources import CurrentFacts, ReportDocuments
+from ris.diffusion.wiring import Diffusion, Upkeep
+from ris.dmp.channel import DmpChannel
+from ris.dmp.routes import DmpDesk
+from ris.dmp.routes import router as dmp_router
+from ris.dmp.settings import DmpSettings
+from ris.identity.feature import IdentityFeature
+from ris.identity.insi import InsiClient
+from ris.identity.routes import router as identity_router
+from ris.identity.settings import IdentitySettings
+from ris.interop.dicom.routes import router as dicom_router
+from ris.mss.channel import MssChannel
+from ris.mss.operators import check_configuration
+from ris.mss.poll import Poller
+from ris.mss.refresh import refresh_crls, refresh_whitelist
+from ris.mss.routes import MssDesk
+from ris.mss.routes import router as mss_router
+from ris.mss.settings import MssSettings
+from ris.orders.routes import router as orders_router
+from ris.reports.channels import ChannelName
+from ris.reports.routes import router as reports_router
+from ris.reports.settings import ReportSettings
+from ris.web import health, idempotency, middleware, problems
+from ris.web.rem_routes import router as rem_router
+
+DAY_S: Final = 86_400
+_DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
+ROUTERS: Final = (
+    auth_router, identity_router, orders_router, dicom_router, reports_router, mss_router,
+    dmp_router, diffusion_router,
+)  # fmt: skip
+
+
+class Settings(CoreSettings):
+    """Every setting of the product: `RIS_<FEATURE>__<NAME>`."""
+
+    auth: AuthSettings = AuthSettings()
+    identity: IdentitySettings = IdentitySettings()
+    reports: ReportSettings = ReportSettings()
+    mss: MssSettings = MssSettings()
+    dmp: DmpSettings = DmpSettings()
+    diffusion: DiffusionSettings = DiffusionSettings()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the API, the worker and the commands share."""
+
+    settings: Settings
+    database: Database
+    sealer: Sealer
+    desk: SignInDesk
+    directory: Directory
+    identity: IdentityFeature
+    diffusion: Diffusion
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        self.desk.close()
+        self.directory.close()
+        self.database.close()
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """Give the operator's PostgreSQL, or the embedded one for as long as the block lasts.
+
+    Raises `NotConfigured` in production unless the embedded server was asked for.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    if settings.environment == "production" and not settings.allow_embedded:
+        raise NotConfigured(
+            "Indiquez RIS_DATABASE_URL, ou acceptez la base embarquée : RIS_ALLOW_EMBEDDED=true."
+        )
+    with embedded.server(settings.data_dir) as url:
+        yield url
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Runtime]:
+    """Give a `Runtime` on a live database, and close everything at the end."""
+    with database_url(settings) as url:
+        database = Database(url)
+        runtime = compose(settings, database)
+        try:
+            yield runtime
+        finally:
+            runtime.close()
+
+
+def compose(settings: Settings, database: Database) -> Runtime:
+    """Wire every feature; raises `NotConfigured` on settings that cannot work."""
+    sealer = Sealer(_keyring(settings))
+    settings = _coherent(settings)
+    check_configuration(settings.mss)
+    desk = SignInDesk.build(
+        settings.auth, database=database, sealer=sealer, environment=settings.environment
+    )
+    directory = Directory.build(settings.auth.annuaire, database=database)
+    diffusion = _diffusion(settings, database, sealer, desk)
+    identity = IdentityFeature(
+        settings=settings.identity,
+        ipp_oid=settings.site.ipp_oid,
+        production=settings.environment == "production",
+        insi=InsiClient(
+            settings.identity.insi,
+            lambda structure: desk.certificates.credential(structure, "INSI"),
+            settings.trust_store,
+        ),
+        subscribers=[
+            lambda session, change: on_identity_changed(
+                session, diffusion, settings.reports, change
+            )
+        ],
+    )
+    return Runtime(settings, database, sealer, desk, directory, identity, diffusion)
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """Return the HTTP application: `/v1`, the PSC addresses, health and metrics."""
+    app = FastAPI(
+        title="Ségur RIS Core",
+        version=ris.__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = runtime.settings
+    app.state.database = runtime.database
+    app.state.auth = runtime.desk
+    app.state.directory = runtime.directory
+    app.state.identity = runtime.identity
+    app.state.diffusion = runtime.diffusion
+    app.state.is_at_head = partial(schema.is_at_head, runtime.database.url, engine=engine_schema())
+    app.state.collectors = (metrics.collect,)
+    changed = partial(_patient_changed, runtime.diffusion)
+    app.state.mss = MssDesk(runtime.sealer, changed)
+    app.state.dmp = DmpDesk(changed)
+    problems.install(app)
+    middleware.install(app)
+    _include(app)
+    return app
+
+
+def _include(app: FastAPI) -> None:
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    app.include_router(
+        rem_router, prefix="/v1", dependencies=[Depends(require(Permission.REM_READ))]
+    )
+    app.include_router(auth_public_router)
+    app.include_router(health.router)
+
+
+def _diffusion(
+    settings: Settings, database: Database, sealer: Sealer, desk: SignInDesk
+) -> Diffusion:
+    pool = desk.certificates.credential
+    mss = MssChannel(database, settings.mss, sealer, pool)
+    poller = Poller(database, settings.mss, sealer, pool, staff.on_receipt)
+    return Diffusion(
+        database=database,
+        channels={
+            ChannelName.DMP: DmpChannel(database, settings.dmp, pool, settings.dmp.trust),
+            ChannelName.MSS_PS: mss,
+            ChannelName.MSS_PATIENT: mss,
+        },
+        settings=settings.diffusion,
+        documents=ReportDocuments(settings.reports, resolver(settings.mss)),
+        facts=CurrentFacts(send_without_qualified_ins=settings.mss.send_without_qualified_ins),
+        upkeep=(Upkeep("poll_receipts", settings.diffusion.receipts_poll_s, poller.poll_receipts),),
+    )
+
+
+def _purge_idempotency(database: Database) -> None:
+    with database.transaction() as session:
+        idempotency.purge(session)
+
+
+def _refreshes(settings: Settings) -> Iterator[Upkeep]:
+    """Give the daily downloads that the settings ask for: white list, revocation lists."""
+    if settings.mss.whitelist_url:
+        yield Upkeep(
+            "refresh_whitelist", DAY_S, partial(refresh_whitelist, settings.mss, settings.http)
+        )
+    if settings.mss.crl_urls:
+        yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+
+
+def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) -> None:
+    reconsider_held(session, diffusion, patient_id=patient_id)  # type: ignore[arg-type]
+
+
+def _keyring(settings: Settings) -> Keyring:
+    path = settings.keyring or settings.data_dir / "keyring.json"
+    if path.exists():
+        return Keyring.from_file(path)
+    if settings.environment == "production":
+        raise NotConfigured("Indiquez le trousseau de clés : RIS_KEYRING.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Keyring.generate(path)
+
+
+def _coherent(settings: Settings) -> Settings:
+    """Give every feature the site's trust store, and one answer to "is this production?"."""
+    common, production = settings.trust_store, settings.environment == "production"
+    psc, annuaire = settings.auth.psc, settings.auth.annuaire
+    auth = settings.auth.model_copy(
+        update={
+            "psc": psc.model_copy(update={"trust": psc.trust or common}),
+            "annuaire": annuaire.model_copy(update={"trust": annuaire.trust or common}),
+        }
+    )
+    mss = {"trust": settings.mss.trust or common, "test_oids": not production}
+    dmp = {"trust": settings.dmp.trust or common, "production": production}
+    return settings.model_copy(
+        update={
+            "auth": auth,
+            "mss": settings.mss.model_copy(update=mss),
+            "dmp": settings.dmp.model_copy(update=dmp),
+        }
+    )
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI document, without a database."""
+    app = FastAPI(title="Ségur RIS Core", version=ris.__version__, description=_DESCRIPTION)
+    _include(app)
+    return app.openapi()

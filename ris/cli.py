@@ -1,0 +1,203 @@
+"""The `ris` command: starting the product's processes and the operator's few tools.
+
+Thin: each command reads the settings and calls one function of the product.
+"""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from ris import app as root
+from ris.auth import accounts
+from ris.auth.rights import Role
+from ris.core import audit, backup, logs, schema
+from ris.core.db import Database
+from ris.core.errors import RisError
+from ris.diffusion import jobs
+from ris.diffusion.engine_schema import engine_schema
+from ris.rem.cli import app as rem_cli
+from ris.reports.cli import app as reports_cli
+
+ROOT: Final = Path(__file__).parents[1]
+cli = typer.Typer(
+    help="Ségur RIS Core", no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False,
+)  # fmt: skip
+db = typer.Typer(help="Base de données.", no_args_is_help=True)
+audit_cli = typer.Typer(help="Journal.", no_args_is_help=True)
+config = typer.Typer(help="Configuration.", no_args_is_help=True)
+accounts_cli = typer.Typer(help="Comptes et rôles.", no_args_is_help=True)
+cli.add_typer(db, name="db")
+cli.add_typer(audit_cli, name="audit")
+cli.add_typer(config, name="config")
+cli.add_typer(accounts_cli, name="accounts")
+cli.add_typer(rem_cli, name="rem")
+cli.add_typer(reports_cli, name="reports")
+
+
+def main() -> None:
+    """Run the command line; a known failure is one French line and exit code 1."""
+    try:
+        cli()
+    except RisError as error:
+        typer.echo(f"{error.title} : {error.detail} [{error.code}]", err=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            place = "__".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"Réglage RIS_{place} : {problem['msg']}", err=True)
+        sys.exit(1)
+
+
+@cli.command()
+def api(
+    host: Annotated[str, typer.Option(help="Adresse d'écoute.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port d'écoute.")] = 8000,
+) -> None:
+    """Démarrer l'API HTTP."""
+    logs.configure()
+    with root.running(root.Settings()) as runtime:
+        uvicorn.run(
+            root.create_app(runtime), host=host, port=port, log_config=None, access_log=False,
+            server_header=False,
+        )  # fmt: skip
+
+
+@cli.command()
+def worker(
+    concurrency: Annotated[int | None, typer.Option(help="Envois simultanés.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Vider la file puis s'arrêter.")] = False,
+) -> None:
+    """Démarrer un processus d'envoi ; SIGTERM laisse finir les envois en cours."""
+    logs.configure()
+    with root.running(root.Settings()) as runtime:
+        jobs.run_worker(runtime.diffusion, concurrency=concurrency, once=once)
+
+
+@cli.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Laisser les services en marche.")] = False,
+) -> None:
+    """Jouer le parcours complet sur les services bac à sable."""
+    from ris.demo.run import play  # noqa: PLC0415 - needs the sandbox extra
+
+    sys.exit(play(Path("var"), keep=keep))
+
+
+@cli.command()
+def sandbox(
+    directory: Annotated[Path, typer.Option(help="PKI de test et réglages.")] = Path("var/sandbox"),
+    api_url: Annotated[str, typer.Option(help="Adresse du RIS.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Démarrer les simulateurs et écrire les réglages qui y mènent (directory/ris.env)."""
+    from ris.demo.environment import environment  # noqa: PLC0415 - needs the sandbox extra
+    from ris.sandbox.services import Sandbox  # noqa: PLC0415 - needs the sandbox extra
+
+    logs.configure()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Sandbox(directory, api_url=api_url) as services:
+        told = environment(services, directory)
+        (directory / "ris.env").write_text(
+            "".join(f"{name}={value}\n" for name, value in told.items()), encoding="utf-8"
+        )
+        typer.echo(f"Simulateurs démarrés ; réglages : {directory / 'ris.env'}")
+        stop.wait()
+
+
+@cli.command()
+def openapi(
+    check: Annotated[bool, typer.Option("--check", help="Comparer sans écrire.")] = False,
+) -> None:
+    """Écrire docs/openapi.json."""
+    path = ROOT / "docs" / "openapi.json"
+    text = json.dumps(root.describe(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        typer.echo("docs/openapi.json n'est plus à jour : make openapi", err=True)
+        raise typer.Exit(1)
+
+
+@db.command()
+def upgrade() -> None:
+    """Amener la base à la version de ce logiciel."""
+    with root.database_url(root.Settings()) as url:
+        schema.upgrade(url, engine=engine_schema())
+    typer.echo("Base à jour.")
+
+
+@db.command()
+def dump(file: Path) -> None:
+    """Sauvegarder la base dans un fichier."""
+    with root.database_url(root.Settings()) as url:
+        backup.dump(url, file)
+
+
+@db.command()
+def restore(file: Path) -> None:
+    """Restaurer une base vide depuis un fichier."""
+    with root.database_url(root.Settings()) as url:
+        backup.restore(url, file)
+
+
+@audit_cli.command()
+def verify(
+    start: Annotated[int, typer.Option("--from", help="Premier numéro à vérifier.")] = 1,
+) -> None:
+    """Recalculer la chaîne du journal ; code 1 au premier maillon rompu."""
+    with root.database_url(root.Settings()) as url:
+        database = Database(url, pool_size=1)
+        with database.transaction() as session:
+            broken = next(audit.broken_links(session, start=start), None)
+            head = audit.head(session)
+        database.close()
+    if broken is not None:
+        typer.echo(f"Journal rompu à l'événement {broken}.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"Journal intègre jusqu'à l'événement {head.seq if head else 0}.")
+
+
+@config.command("check")
+def config_check(
+    database_only: Annotated[bool, typer.Option("--database-only")] = False,
+) -> None:
+    """Afficher les réglages effectifs, sans secret, et vérifier qu'ils se tiennent."""
+    settings = root.Settings()
+    if not database_only:
+        typer.echo(_shown(settings.model_dump(mode="json")))
+    with root.running(settings) as runtime:
+        runtime.database.ping()
+        if not database_only:
+            for held in runtime.desk.certificates.inventory():
+                end = f"{held.not_after:%d/%m/%Y}" if held.not_after else "?"
+                state = held.refusal or "utilisable"
+                typer.echo(f"certificat {held.struct_idnat} {held.usage} : {state}, fin {end}")
+    typer.echo("Base joignable.")
+
+
+@accounts_cli.command()
+def grant(
+    ps_idnat: str,
+    role: Role,
+    habilitated: Annotated[bool, typer.Option(help="Habilité à valider les identités.")] = False,
+) -> None:
+    """Donner un rôle à une personne avant sa première connexion."""
+    with root.running(root.Settings()) as runtime, runtime.database.transaction() as session:
+        accounts.grant(session, ps_idnat, role, identity_habilitated=habilitated)
+
+
+def _shown(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, indent=2)
+
+
+if __name__ == "__main__":
+    main()
