@@ -1,6 +1,7 @@
 # Everything runs from .venv, built from the hashed lock. `make help` lists the targets.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+WORKERS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench lock openapi matrix sbom clean
 
@@ -27,7 +28,7 @@ demo: .venv/.prod ## play the main job end to end (KEEP=1 leaves the services up
 	@$(BIN)/ris demo $(if $(KEEP),--keep)
 
 test: .venv/.dev ## install the test extras and run the whole suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/ruff check .
