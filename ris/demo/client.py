@@ -69,7 +69,11 @@ class Browser:
 
     def post(self, path: str, body: Any = None, *, status: int = 201, **options: Any) -> Any:
         """Return the JSON of a POST that answers *status*."""
-        answer = self._expect(self._api.post(path, json=body, **options), status)
+        return self.request("POST", path, status=status, json=body, **options)
+
+    def request(self, method: str, path: str, *, status: int = 200, **options: Any) -> Any:
+        """Return the JSON of any request that answers *status*."""
+        answer = self._expect(self._api.request(method, path, **options), status)
         return answer.json() if answer.content else None
 
     def upload(self, path: str, files: list[bytes]) -> Any:

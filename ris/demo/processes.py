@@ -4,6 +4,7 @@ Each is the product's own command (`ris api`, `ris worker`) with the demo's sett
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import httpx
 
 from ris.demo.client import DemoFailure
 
+_SETPRIV = shutil.which("setpriv")
+_LEASH = (_SETPRIV, "--pdeathsig", "TERM", "--") if _SETPRIV else ()  # ends with us, even killed
 START_S = 60
 STOP_S = 15
 
@@ -33,7 +36,7 @@ class Processes:
 
     def __init__(self, settings: Mapping[str, str], logs: Path) -> None:
         inherited = {name: value for name, value in os.environ.items() if name[:4] != "RIS_"}
-        self._environment = inherited | dict(settings)
+        self.environment = inherited | dict(settings)
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -59,8 +62,8 @@ class Processes:
         """Start `ris ARGUMENTS…`, its output in `logs/NAME.log`."""
         with (self._logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ris.cli", *arguments],
-                env=self._environment, stdout=log, stderr=subprocess.STDOUT,
+                [*_LEASH, sys.executable, "-m", "ris.cli", *arguments],
+                env=self.environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._running[name] = process
         return process

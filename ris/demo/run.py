@@ -4,6 +4,7 @@ Orchestration and progress only; what is played is in `story`, what is checked i
 """
 
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ def play(var: Path, *, keep: bool) -> int:
     """Play the demo with data under *var*; return the exit code. *keep* waits for Ctrl-C."""
     console = Console()
     started = time.monotonic()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also when started in the background
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _site(var, console) as (sandbox, processes, database):
             facts = _story(sandbox, processes, console)
@@ -126,7 +129,8 @@ def _hold(sandbox: Sandbox, console: Console) -> None:
     console.print(f"API : {sandbox.api_url}/v1 (documentation : docs/openapi.json)")
     console.print(
         f"Connexion : ouvrir {sandbox.api_url}/auth/psc/login et choisir Dr "
-        f"{RADIOLOGIST_A.family} ou {SECRETARY.family} dans le portefeuille du bac à sable."
+        f"{RADIOLOGIST_A.family} ou {SECRETARY.family} dans le portefeuille du bac à sable "
+        "(certificat de test : accepter l'avertissement du navigateur)."
     )
     console.print("Ctrl-C arrête tout.")
     while True:

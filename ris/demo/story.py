@@ -77,7 +77,8 @@ class Story:
         """Play every step; raises `DemoFailure`."""
         started = time.monotonic()
         for step in (
-            self.sign_in, self.qualify, self.order, self.examine, self.sign, self.diffuse,
+            self.sign_in, self.register, self.qualify, self.order, self.examine, self.sign,
+            self.diffuse,
         ):  # fmt: skip
             step()
         self.facts.seconds = time.monotonic() - started
@@ -86,28 +87,42 @@ class Story:
     def sign_in(self) -> None:
         """Both sign in; the radiologist acts for his own practice."""
         self.radiologist.sign_in()
-        session = self.radiologist.choose_situation(RADIOLOGIST_A.workplaces[0].struct_idnat)
+        practice = self.radiologist.person.workplaces[0].struct_idnat
+        session = self.radiologist.choose_situation(practice)
         self.secretary.sign_in()
         self._tell(
             f"Dr {session['family']} connectée par Pro Santé Connect ({session['acr']}), "
-            f"cabinet RPPS-rang {RADIOLOGIST_A.workplaces[0].struct_idnat} ; secrétaire connectée"
+            f"cabinet RPPS-rang {practice} ; secrétaire connectée"
         )
 
+    def register(self) -> None:
+        """The patient gives her traits: an identity provisoire."""
+        self.facts.patient = self.secretary.post("/v1/patients", TRAITS)
+        self._status(self.facts.patient, "provisoire")
+
     def qualify(self) -> None:
-        """Provisoire, récupérée by INSi, qualifiée with a passport."""
+        """The identity becomes récupérée by INSi, then qualifiée with a passport."""
+        self.retrieve()
+        self.validate()
+        self._tell("Identité provisoire → récupérée (INSi, code 00) → qualifiée (passeport)")
+
+    def retrieve(self) -> None:
+        """INSi is asked, and its answer accepted."""
         desk = self.secretary
-        patient = desk.post("/v1/patients", TRAITS)
-        self._status(patient, "provisoire")
-        path = f"/v1/patients/{patient['id']}"
+        path = f"/v1/patients/{self.facts.patient['id']}"
         found = desk.post(f"{path}/insi-search", {})
         if found["code"] != "00":
             raise DemoFailure(f"INSi a répondu {found['code']}.")
         accepted = desk.post(f"{path}/insi-acceptance", {"retrieval_id": found["retrieval_id"]})
         self._status(accepted, "récupérée")
-        shown = desk.post(f"{path}/documents", {"type": "PA", "validate_identity": True})
+        self.facts.patient = accepted
+
+    def validate(self) -> None:
+        """A passport is shown."""
+        path = f"/v1/patients/{self.facts.patient['id']}/documents"
+        shown = self.secretary.post(path, {"type": "PA", "validate_identity": True})
         self._status(shown["patient"], "qualifiée")
         self.facts.patient = shown["patient"]
-        self._tell("Identité provisoire → récupérée (INSi, code 00) → qualifiée (passeport)")
 
     def order(self) -> None:
         """The requester is found in the Annuaire Santé; the RIS issues its numbers."""

@@ -1,6 +1,7 @@
 """The operator as one object: two listeners in a thread of their own, and what they received."""
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Iterable
@@ -67,6 +68,9 @@ class SandboxOperator:
 
     def start(self) -> Self:
         """Listen; returns once both ports answer."""
+        logging.getLogger("mail.log").setLevel(
+            logging.ERROR
+        )  # aiosmtpd warns of its own attributes
         self._thread.start()
         if not self._ready.wait(_START_S):
             raise RuntimeError("the sandbox MSSanté operator did not start")
