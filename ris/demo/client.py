@@ -3,7 +3,6 @@
 Knows HTTP and nothing of the product's insides. Any unexpected answer is a `DemoFailure`.
 """
 
-import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ris.sandbox.psc_people import Person
+from ris.sandbox.psc_wallet import pick
 
 
 class DemoFailure(Exception):
@@ -36,16 +36,7 @@ class Browser:
     def sign_in(self) -> dict[str, Any]:
         """Go through Pro Santé Connect by the authorization code flow; return the session."""
         to_psc = self._expect(self._api.get("/auth/psc/login"), 302).headers["location"]
-        page = self._expect(self._wallet.get(to_psc), 200)
-        form = re.search(r'action="([^"]+)".*?name="interaction" value="([^"]+)"', page.text, re.S)
-        if form is None:
-            raise DemoFailure("Le portefeuille Pro Santé Connect n'a pas affiché son formulaire.")
-        site = urlsplit(to_psc)
-        back = self._wallet.post(
-            f"{site.scheme}://{site.netloc}{form[1]}",
-            data={"interaction": form[2], "person": self.person.ps_idnat},
-        )
-        callback = urlsplit(self._expect(back, 302).headers["location"])
+        callback = urlsplit(pick(self._wallet, to_psc, self.person.ps_idnat))
         self._expect(self._api.get(f"{callback.path}?{callback.query}"), 303)
         return self._adopt()
 

@@ -126,8 +126,8 @@ def _dmp(sandbox: Sandbox) -> dict[str, str]:
 def _diffusion() -> dict[str, str]:
     return _part(
         "diffusion",
-        heartbeat_s=1,
-        stalled_s=4,
+        heartbeat_s=0.5,
+        stalled_s=2,
         polling_s=0.5,
         rescue_s=1,
         requeue_s=1,

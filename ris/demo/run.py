@@ -6,6 +6,7 @@ Orchestration and progress only; what is played is in `story`, what is checked i
 import shutil
 import signal
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,14 @@ def play(var: Path, *, keep: bool) -> int:
         return 1
     except KeyboardInterrupt:
         console.print("Arrêt demandé.")
+    except Exception as error:
+        trace = var / "demo" / "demo.log"
+        trace.write_text(traceback.format_exc(), encoding="utf-8")
+        console.print(
+            f"[bold red]✗[/] Erreur inattendue ({type(error).__name__}), détail : {trace}",
+            highlight=False,
+        )
+        return 1
     return 0
 
 

@@ -79,10 +79,11 @@ def test_several_workers_share_the_load_and_each_sending_happens_once(
     bench: Bench, start: Start
 ) -> None:
     bench.remote.always("slow:0.05")
-    for _ in range(60):
-        bench.sign(bench.report())
     for _ in range(3):
         start()
+    wait(lambda: bench.sql("select count(*) from procrastinate_workers") == [(3,)], 60)
+    for _ in range(60):
+        bench.sign(bench.report())
     wait(lambda: all_delivered(bench), 60)
     assert len(bench.remote.effects) == 60
     assert bench.remote.duplicates == []
