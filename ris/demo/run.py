@@ -8,7 +8,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,9 +54,11 @@ def play(var: Path, *, keep: bool) -> int:
         console.print(f"[bold red]✗[/] {detail}", highlight=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Arrêt demandé.")
+        console.print("Interrompu.")
+        return 130
     except Exception as error:
         trace = var / "demo" / "demo.log"
+        trace.parent.mkdir(parents=True, exist_ok=True)
         trace.write_text(traceback.format_exc(), encoding="utf-8")
         console.print(
             f"[bold red]✗[/] Erreur inattendue ({type(error).__name__}), détail : {trace}",
@@ -142,5 +144,6 @@ def _hold(sandbox: Sandbox, console: Console) -> None:
         "(certificat de test : accepter l'avertissement du navigateur)."
     )
     console.print("Ctrl-C arrête tout.")
-    while True:
-        time.sleep(1)
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
