@@ -54,7 +54,9 @@ from ris.orders.routes import router as orders_router
 from ris.reports.channels import ChannelName
 from ris.reports.routes import router as reports_router
 from ris.reports.settings import ReportSettings
+from ris.reports.verification import verify_new_versions
 from ris.web import health, idempotency, middleware, problems
+from ris.web.openapi import complete
 from ris.web.rem_routes import router as rem_router
 
 DAY_S: Final = 86_400
@@ -92,7 +94,37 @@ class Runtime:
         """Close every connection that was opened."""
         self.desk.close()
         self.directory.close()
+        self.identity.close()
         self.database.close()
+
+
+def missing(settings: Settings) -> list[str]:
+    """Return, in French, every setting that the main job needs and this site has not given."""
+    production = settings.environment == "production"
+    psc, insi, dmp = settings.auth.psc, settings.identity.insi, settings.dmp
+    keyring = settings.keyring or not production
+    database = settings.database_url or not production or settings.allow_embedded
+    given = {
+        "RIS_DATABASE_URL (ou RIS_ALLOW_EMBEDDED=true) : base de données": database,
+        "RIS_KEYRING : trousseau de clés (ris keys generate)": keyring,
+        "RIS_TRUST_STORE : autorités de certification (IGC-Santé)": settings.trust_store,
+        "RIS_AUTH__PSC__CLIENT_SECRET ou __CERTIFICATE : Pro Santé Connect": (
+            psc.client_secret.get_secret_value() or psc.certificate
+        ),
+        "RIS_AUTH__ANNUAIRE__API_KEY : Annuaire Santé": (
+            settings.auth.annuaire.api_key.get_secret_value()
+        ),
+        "RIS_AUTH__CERTIFICATES : certificats des structures": settings.auth.certificates,
+        "RIS_IDENTITY__INSI__ENDPOINT et __IDAM : INSi": insi.endpoint and insi.idam,
+        "RIS_DMP__REPOSITORY_URL, __REGISTRY_URL, __PATIENTS_URL : DMP": (
+            dmp.repository_url and dmp.registry_url and dmp.patients_url
+        ),
+        "RIS_DMP__HOMOLOGATION : numéro d'homologation DMP": dmp.homologation,
+        "RIS_MSS__MAILBOXES et __OPERATORS : MSSanté": (
+            settings.mss.mailboxes and settings.mss.operators
+        ),
+    }
+    return [name for name, value in given.items() if not value]
 
 
 @contextmanager
@@ -204,7 +236,7 @@ def _diffusion(
         settings=settings.diffusion,
         documents=ReportDocuments(settings.reports, resolver(settings.mss)),
         facts=CurrentFacts(send_without_qualified_ins=settings.mss.send_without_qualified_ins),
-        upkeep=(Upkeep("poll_receipts", settings.diffusion.receipts_poll_s, poller.poll_receipts),),
+        upkeep=tuple(_upkeep(settings, database, poller)),
     )
 
 
@@ -213,12 +245,16 @@ def _purge_idempotency(database: Database) -> None:
         idempotency.purge(session)
 
 
-def _refreshes(settings: Settings) -> Iterator[Upkeep]:
-    """Give the daily downloads that the settings ask for: white list, revocation lists."""
+def _upkeep(settings: Settings, database: Database, poller: Poller) -> Iterator[Upkeep]:
+    """Give the periodic jobs of the features, as the settings ask for them."""
+    often = settings.diffusion
+    yield Upkeep("poll_receipts", often.receipts_poll_s, poller.poll_receipts)
+    verify = partial(verify_new_versions, database, settings.reports)
+    yield Upkeep("reports.verify", often.requeue_s, verify)
+    yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
     if settings.mss.whitelist_url:
-        yield Upkeep(
-            "refresh_whitelist", DAY_S, partial(refresh_whitelist, settings.mss, settings.http)
-        )
+        refresh = partial(refresh_whitelist, settings.mss, settings.http)
+        yield Upkeep("refresh_whitelist", DAY_S, refresh)
     if settings.mss.crl_urls:
         yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
 
@@ -262,4 +298,4 @@ def describe() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
     app = FastAPI(title="Ségur RIS Core", version=ris.__version__, description=_DESCRIPTION)
     _include(app)
-    return app.openapi()
+    return complete(app.openapi(), app.routes)

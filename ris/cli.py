@@ -4,20 +4,26 @@ Thin: each command reads the settings and calls one function of the product.
 """
 
 import json
+import shlex
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import psycopg
 import typer
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from ris import app as root
 from ris.auth import accounts
 from ris.auth.rights import Role
 from ris.core import audit, backup, logs, schema
+from ris.core.crypto import Keyring
 from ris.core.db import Database
 from ris.core.errors import RisError
 from ris.diffusion import jobs
@@ -34,6 +40,8 @@ db = typer.Typer(help="Base de données.", no_args_is_help=True)
 audit_cli = typer.Typer(help="Journal.", no_args_is_help=True)
 config = typer.Typer(help="Configuration.", no_args_is_help=True)
 accounts_cli = typer.Typer(help="Comptes et rôles.", no_args_is_help=True)
+keys = typer.Typer(help="Clés de chiffrement.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
 cli.add_typer(db, name="db")
 cli.add_typer(audit_cli, name="audit")
 cli.add_typer(config, name="config")
@@ -54,6 +62,16 @@ def main() -> None:
             place = "__".join(str(part) for part in problem["loc"]).upper()
             typer.echo(f"Réglage RIS_{place} : {problem['msg']}", err=True)
         sys.exit(1)
+    except SettingsError:
+        typer.echo("Réglage RIS_… : une liste ou un objet n'est pas en JSON.", err=True)
+        sys.exit(1)
+    except (ProgrammingError, psycopg.errors.UndefinedTable):
+        typer.echo("Base vide ou ancienne : lancez « ris db upgrade ».", err=True)
+        sys.exit(1)
+    except (SQLAlchemyError, psycopg.Error) as error:
+        told = f"Base de données : opération impossible [{type(error).__name__}]"
+        typer.echo(f"{told}. Vérifiez RIS_DATABASE_URL.", err=True)
+        sys.exit(1)
 
 
 @cli.command()
@@ -63,6 +81,7 @@ def api(
 ) -> None:
     """Démarrer l'API HTTP."""
     logs.configure()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
     with root.running(root.Settings()) as runtime:
         uvicorn.run(
             root.create_app(runtime), host=host, port=port, log_config=None, access_log=False,
@@ -100,16 +119,18 @@ def sandbox(
     from ris.demo.environment import environment  # noqa: PLC0415 - needs the sandbox extra
     from ris.sandbox.services import Sandbox  # noqa: PLC0415 - needs the sandbox extra
 
-    logs.configure()
+    logs.configure(level="ERROR")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    directory = directory.resolve()
     with Sandbox(directory, api_url=api_url) as services:
         told = environment(services, directory)
-        (directory / "ris.env").write_text(
-            "".join(f"{name}={value}\n" for name, value in told.items()), encoding="utf-8"
-        )
-        typer.echo(f"Simulateurs démarrés ; réglages : {directory / 'ris.env'}")
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in told.items()]
+        (directory / "ris.env").write_text("".join(lines), encoding="utf-8")
+        typer.echo(f"Simulateurs démarrés. Dans un autre terminal :\n  . {directory / 'ris.env'}")
+        typer.echo("  ris db upgrade ; ris accounts grant 899700993001 RADIOLOGIST")
+        typer.echo("  ris api   puis   ris worker")
         stop.wait()
 
 
@@ -152,36 +173,64 @@ def restore(file: Path) -> None:
 @audit_cli.command()
 def verify(
     start: Annotated[int, typer.Option("--from", help="Premier numéro à vérifier.")] = 1,
+    file: Annotated[
+        Path | None, typer.Option(exists=True, help="Journal exporté (une ligne par événement).")
+    ] = None,
 ) -> None:
     """Recalculer la chaîne du journal ; code 1 au premier maillon rompu."""
-    with root.database_url(root.Settings()) as url:
-        database = Database(url, pool_size=1)
-        with database.transaction() as session:
-            broken = next(audit.broken_links(session, start=start), None)
-            head = audit.head(session)
-        database.close()
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        broken, last = next(audit.broken_lines(lines), None), len(lines)
+    else:
+        with root.database_url(root.Settings()) as url:
+            broken, last = _broken_link(url, start)
     if broken is not None:
         typer.echo(f"Journal rompu à l'événement {broken}.", err=True)
         raise typer.Exit(1)
-    typer.echo(f"Journal intègre jusqu'à l'événement {head.seq if head else 0}.")
+    typer.echo(f"Journal intègre jusqu'à l'événement {last}.")
+
+
+def _broken_link(url: str, start: int) -> tuple[int | None, int]:
+    database = Database(url, pool_size=1)
+    with closing(database), database.transaction() as session:
+        with closing(audit.broken_links(session, start=start)) as links:
+            broken = next(links, None)
+        head = audit.head(session)
+        return broken, head.seq if head else 0
 
 
 @config.command("check")
 def config_check(
     database_only: Annotated[bool, typer.Option("--database-only")] = False,
 ) -> None:
-    """Afficher les réglages effectifs, sans secret, et vérifier qu'ils se tiennent."""
+    """Afficher les réglages effectifs, sans secret, et tout ce qui manque (code 1)."""
     settings = root.Settings()
+    absent = [] if database_only else root.missing(settings)
     if not database_only:
         typer.echo(_shown(settings.model_dump(mode="json")))
+    for line in absent:
+        typer.echo(f"Manque : {line}")
     with root.running(settings) as runtime:
         runtime.database.ping()
-        if not database_only:
-            for held in runtime.desk.certificates.inventory():
-                end = f"{held.not_after:%d/%m/%Y}" if held.not_after else "?"
-                state = held.refusal or "utilisable"
-                typer.echo(f"certificat {held.struct_idnat} {held.usage} : {state}, fin {end}")
-    typer.echo("Base joignable.")
+        if not schema.is_at_head(runtime.database.url, engine=engine_schema()):
+            typer.echo("Base à mettre à niveau : ris db upgrade", err=True)
+            raise typer.Exit(1)
+        for held in runtime.desk.certificates.inventory():
+            end = f"{held.not_after:%d/%m/%Y}" if held.not_after else "?"
+            state = held.refusal or "utilisable"
+            typer.echo(f"certificat {held.struct_idnat} {held.usage} : {state}, fin {end}")
+    typer.echo("Base joignable et à jour.")
+    raise typer.Exit(1 if absent else 0)
+
+
+@keys.command()
+def generate(file: Path) -> None:
+    """Créer un trousseau de clés (mode 0600), à désigner par RIS_KEYRING."""
+    if file.exists():
+        typer.echo("Ce fichier existe déjà : un trousseau ne s'écrase pas.", err=True)
+        raise typer.Exit(1)
+    Keyring.generate(file)
+    typer.echo(f"Trousseau créé : {file}. Sauvegardez-le à part de la base.")
 
 
 @accounts_cli.command()
@@ -191,8 +240,11 @@ def grant(
     habilitated: Annotated[bool, typer.Option(help="Habilité à valider les identités.")] = False,
 ) -> None:
     """Donner un rôle à une personne avant sa première connexion."""
-    with root.running(root.Settings()) as runtime, runtime.database.transaction() as session:
-        accounts.grant(session, ps_idnat, role, identity_habilitated=habilitated)
+    with root.running(root.Settings()) as runtime:
+        runtime.directory.learn(ps_idnat)
+        with runtime.database.transaction() as session:
+            accounts.grant(session, ps_idnat, role, identity_habilitated=habilitated)
+    typer.echo(f"Rôle {role} donné à {ps_idnat}.")
 
 
 def _shown(values: dict[str, Any]) -> str:

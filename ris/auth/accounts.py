@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from ris.auth.directory import name_account
 from ris.auth.errors import AccountSuspended, EnrolUnknown, IdentityConflict, RoleDenied
-from ris.auth.identifiers import PersonKind, person
+from ris.auth.identifiers import PersonKind, is_ps_idnat, person
 from ris.auth.model import Account, AccountIdentifier, AccountStatus
 from ris.auth.rights import Role, profession_allows
 from ris.auth.userinfo import Identity
 from ris.core import audit, clock
-from ris.core.errors import Forbidden
+from ris.core.errors import Forbidden, Invalid
 from ris.rem import satisfies
 
 
@@ -29,8 +30,15 @@ def grant(
 ) -> Account:
     """Give *role* to the person of *ps_idnat* (`8`+RPPS, or a CPE's `5…/CPET…`), and trace it.
 
-    The account is created when absent. Raises Forbidden when an administrator grants to himself.
+    The account is created when absent and named as in the directory, if it is known there
+    (RIS.ANN.02). Raises Forbidden when an administrator grants to himself, Invalid
+    (`PS_IDNAT_INVALID`) on what no PS_IdNat looks like.
     """
+    if not is_ps_idnat(ps_idnat):
+        raise Invalid(
+            "Identifiant national mal formé : « 8 » suivi des 11 chiffres du RPPS, par exemple.",
+            code="PS_IDNAT_INVALID",
+        )
     account = session.scalars(select(Account).where(Account.ps_idnat == ps_idnat)).one_or_none()
     if account is not None and account.id == actor.account_id:
         raise Forbidden("Un administrateur ne modifie pas ses propres droits.", code="role_denied")
@@ -41,6 +49,7 @@ def grant(
         account.granted_by_id = actor.account_id
         _remember(session, account, _own_identifiers(ps_idnat))
     account.role, account.identity_habilitated = role, identity_habilitated
+    name_account(session, account)
     session.flush()
     detail = {"role": role, "identity_habilitated": identity_habilitated}
     audit.record(

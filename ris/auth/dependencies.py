@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 
 from ris.auth import accounts, cookies, sessions, situations
 from ris.auth.errors import CsrfRefused, RoleDenied, SituationRequired, StepUpRequired
-from ris.auth.rights import Permission, Role, permissions_of
+from ris.auth.rights import LABELS, Permission, Role, permissions_of
 from ris.auth.service import SignInDesk, proof
 from ris.auth.settings import AuthSettings
 from ris.auth.values import Professional
@@ -90,7 +90,7 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
             raise SituationRequired
         if permission not in principal.permissions:
             _trace_denial(request, principal, permission)
-            raise RoleDenied
+            raise RoleDenied(f"Il vous manque le droit « {LABELS[permission]} ».")
         if fresh:
             _refuse_stale(principal, desk_of(request).settings)
         return principal

@@ -5,6 +5,7 @@ transactions, so that none stays open during a call to the Annuaire.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -15,13 +16,13 @@ from sqlalchemy.orm import Session
 
 from ris.auth.annuaire import AnnuaireClient
 from ris.auth.directory_values import DirectoryEntry, Mailbox
-from ris.auth.identifiers import is_rpps
+from ris.auth.identifiers import PersonKind, is_rpps, person
 from ris.auth.model import Account, DirectoryRecord
 from ris.auth.settings import AnnuaireSettings
 from ris.auth.values import Address, Professional, Structure
 from ris.core import clock, ids
 from ris.core.db import Database
-from ris.core.errors import Invalid, Transient
+from ris.core.errors import Invalid, NotConfigured, RemoteError, Transient
 from ris.core.text import fold
 from ris.rem import satisfies
 
@@ -67,6 +68,13 @@ class Directory:
                 store(session, entry)
         return found
 
+    def learn(self, ps_idnat: str) -> None:
+        """Renew the local copy of a future user; an Annuaire that does not answer stops nothing."""
+        kind, rpps = person(ps_idnat)
+        if kind is PersonKind.RPPS and rpps and is_rpps(rpps):
+            with suppress(RemoteError, NotConfigured):
+                self.find(rpps, renew=True)
+
     def search(self, family: str, given: str = "") -> list[DirectoryEntry]:
         """Return the active professionals of a name, from the Annuaire (RIS.ANN.05 by name)."""
         return self._annuaire.by_name(family, given)
@@ -98,6 +106,15 @@ def store(session: Session, entry: DirectoryEntry) -> None:
     if rpps is not None:
         names = {"family": person.family, "given": person.given}
         session.execute(update(Account).where(Account.rpps == rpps).values(**names))
+
+
+@satisfies("RIS.ANN.02")
+def name_account(session: Session, account: Account) -> None:
+    """Give *account* the names that the local copy of the directory has for its RPPS, if any."""
+    known = stored(session, account.rpps) if account.rpps else None
+    if known is not None:
+        account.family = known.professional.family
+        account.given = known.professional.given
 
 
 def stored(session: Session, rpps: str) -> DirectoryEntry | None:

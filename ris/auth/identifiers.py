@@ -3,8 +3,10 @@
 Pure functions of strings. No directory, no OpenID claim, no rule on what an identifier allows.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class PersonKind(StrEnum):
@@ -53,6 +55,8 @@ class StructureId:
     owner_rpps: str | None = None
 
 
+_INTERNAL_FORM: Final = re.compile(r"[13456][0-9AB]{9,14}/[0-9A-Za-z.-]{1,48}")
+_UNTYPED_FORM: Final = re.compile(r"ANS[0-9]{1,20}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INTERNAL = {
     "1": PersonKind.ADELI_INTERNAL,
     "3": PersonKind.FINESS_INTERNAL,
@@ -95,6 +99,13 @@ def person(ps_idnat: str) -> tuple[PersonKind, str | None]:
     if kind == "0" and len(rest) == 9 and rest.isalnum():
         return PersonKind.ADELI, None
     return PersonKind.UNKNOWN, None
+
+
+def is_ps_idnat(value: str) -> bool:
+    """Say whether *value* has a form a PS_IdNat may take: typed, test identity or UUID."""
+    if person(value)[0] in _INTERNAL.values():
+        return _INTERNAL_FORM.fullmatch(value) is not None
+    return person(value)[0] is not PersonKind.UNKNOWN or _UNTYPED_FORM.fullmatch(value) is not None
 
 
 def check_rang(raw: str) -> RangVerdict:

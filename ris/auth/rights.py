@@ -41,8 +41,39 @@ class Permission(StrEnum):
     AUDIT_EXPORT = "audit.export"
 
 
+LABELS: Final = {
+    Permission.SESSION_OWN: "ouvrir une session",
+    Permission.REM_READ: "consulter les exigences",
+    Permission.PATIENT_READ: "consulter les patients",
+    Permission.PATIENT_WRITE: "modifier les patients",
+    Permission.INS_READ: "voir l'INS",
+    Permission.INSI_CALL: "appeler INSi",
+    Permission.IDENTITY_VALIDATE: "valider une identité",
+    Permission.IDENTITY_SUPERUSER: "corriger une identité verrouillée",
+    Permission.IDENTITY_COPY_STORE: "conserver une copie de titre d'identité",
+    Permission.IDENTITY_COPY_READ: "voir une copie de titre d'identité",
+    Permission.EXAM_READ: "consulter les examens",
+    Permission.EXAM_WRITE: "gérer les examens",
+    Permission.REPORT_READ: "consulter les comptes rendus",
+    Permission.REPORT_DRAFT: "rédiger un compte rendu",
+    Permission.REPORT_SIGN: "signer un compte rendu",
+    Permission.REPORT_AMEND: "corriger un compte rendu signé",
+    Permission.BREAK_GLASS: "accéder en urgence (bris de glace)",
+    Permission.MSS_SEND: "envoyer par MSSanté",
+    Permission.DELIVERY_READ: "consulter les envois",
+    Permission.DELIVERY_RETRY: "relancer un envoi",
+    Permission.DMP_CONTROL: "gérer l'alimentation du DMP",
+    Permission.DASHBOARD_READ: "consulter le tableau de bord",
+    Permission.DIRECTORY_READ: "consulter l'annuaire",
+    Permission.ACCOUNT_ADMIN: "administrer les comptes",
+    Permission.CONFIG_ADMIN: "administrer la configuration",
+    Permission.AUDIT_READ: "consulter les traces",
+    Permission.AUDIT_EXPORT: "exporter les traces",
+}
+
+
 class Role(StrEnum):
-    """What an account is here (auth.md §9.1). An account holds one role at a time."""
+    """What an account is here. An account holds one role at a time."""
 
     RADIOLOGIST = "RADIOLOGIST"
     NUCLEAR_PHYSICIAN = "NUCLEAR_PHYSICIAN"

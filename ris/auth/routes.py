@@ -125,9 +125,13 @@ def logout(request: Request, response: Response, principal: Own) -> LogoutOut:
 
 
 @router.post("/accounts", status_code=201)
-@satisfies()
-def grant_role(session: Db, principal: Administrator, wanted: Grant) -> AccountOut:
-    """Give a role to a person before his first sign-in, or change it."""
+@satisfies("RIS.ANN.02")
+def grant_role(
+    request: Request, session: Db, principal: Administrator, wanted: Grant
+) -> AccountOut:
+    """Give a role to a person, named as in the directory, before his first sign-in."""
+    directory: Directory = request.app.state.directory
+    directory.learn(wanted.ps_idnat)
     account = accounts.grant(
         session,
         wanted.ps_idnat,

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.directory_values import DirectoryEntry
-from ris.auth.model import Account, Situation
+from ris.auth.model import Account, AccountStatus, Situation
 from ris.auth.rights import Permission, Role
 
 
@@ -88,7 +88,7 @@ class AccountOut(BaseModel):
     given: str
     role: Role
     identity_habilitated: bool
-    status: str
+    status: AccountStatus
 
     @classmethod
     def of(cls, row: Account) -> "AccountOut":

@@ -7,7 +7,8 @@ traits, addresses, matricules or tokens (engineering.md §2.4, auth.md §10).
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -156,7 +157,25 @@ def record(
 def canonical(event: AuditEvent) -> bytes:
     """Return the bytes that are hashed: JSON, sorted keys, no spaces, instants in UTC."""
     values = {name: _plain(getattr(event, name)) for name in _HASHED}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _json(values).encode()
+
+
+def exported(event: AuditEvent) -> str:
+    """Return one event as a JSON line that `broken_lines` can verify without the database."""
+    links = {"prev_hash": event.prev_hash.hex(), "hash": event.hash.hex()}
+    return _json(json.loads(canonical(event)) | links)
+
+
+def broken_lines(lines: Iterable[str]) -> Iterator[int]:
+    """Yield the `seq` of every exported event whose number, link or content is wrong."""
+    previous, expected = GENESIS.hex(), 1
+    for line in lines:
+        told = json.loads(line)
+        link, claimed = told.pop("prev_hash"), told.pop("hash")
+        sound = told["seq"] == expected and link == previous
+        if not sound or claimed != chain(bytes.fromhex(link), _json(told).encode()).hex():
+            yield told["seq"]
+        previous, expected = claimed, told["seq"] + 1
 
 
 def chain(previous: bytes, content: bytes) -> bytes:
@@ -164,7 +183,7 @@ def chain(previous: bytes, content: bytes) -> bytes:
     return hashlib.sha256(previous + content).digest()
 
 
-def broken_links(session: Session, *, start: int = 1) -> Iterator[int]:
+def broken_links(session: Session, *, start: int = 1) -> Generator[int, None, None]:
     """Yield the `seq` of every event, from *start*, whose number, link or content is wrong."""
     previous = GENESIS
     expected = start
@@ -175,11 +194,12 @@ def broken_links(session: Session, *, start: int = 1) -> Iterator[int]:
             return
         previous = before.hash
     query = select(AuditEvent).where(AuditEvent.seq >= start).order_by(AuditEvent.seq)
-    for event in session.scalars(query.execution_options(yield_per=1000)):
-        sound = event.seq == expected and event.prev_hash == previous
-        if not sound or event.hash != chain(event.prev_hash, canonical(event)):
-            yield event.seq
-        previous, expected = event.hash, event.seq + 1
+    with closing(session.scalars(query.execution_options(yield_per=1000))) as events:
+        for event in events:
+            sound = event.seq == expected and event.prev_hash == previous
+            if not sound or event.hash != chain(event.prev_hash, canonical(event)):
+                yield event.seq
+            previous, expected = event.hash, event.seq + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +228,10 @@ def still_holds(session: Session, exported: Head) -> bool:
     """Say whether the link once *exported* is still in the journal, unchanged."""
     event = session.get(AuditEvent, exported.seq)
     return event is not None and event.hash.hex() == exported.hash
+
+
+def _json(values: Mapping[str, object]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

@@ -29,7 +29,9 @@ _DENIED: Final = re.compile(
     r"addresses|adresse|body|content|password|secret|token|assertion|authorization|cookie)(?:$|_)",
     re.IGNORECASE,
 )
-_CHATTY: Final = ("httpx", "httpcore", "sqlalchemy", "aiosmtplib", "asyncio", "mail.log")
+_CHATTY: Final = (
+    "httpx", "httpcore", "sqlalchemy", "aiosmtplib", "asyncio", "mail.log", "procrastinate",
+)  # fmt: skip
 _OWN_HANDLERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "procrastinate", "alembic")
 
 

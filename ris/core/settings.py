@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ris.core.errors import NotConfigured
+
 PREFIX = "RIS_"
 
 
@@ -39,7 +41,7 @@ class FilesSource(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Return the nested values found in `*_FILE` variables."""
+        """Return the nested values found in `*_FILE` variables; raises `NotConfigured`."""
         values: dict[str, Any] = {}
         for name, path in os.environ.items():
             if not (name.startswith(PREFIX) and name.endswith("_FILE")):
@@ -48,7 +50,10 @@ class FilesSource(PydanticBaseSettingsSource):
             node = values
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[leaf] = Path(path).read_text(encoding="utf-8").strip()
+            try:
+                node[leaf] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise NotConfigured(f"{name} : fichier illisible.") from error
         return values
 
 

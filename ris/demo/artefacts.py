@@ -3,7 +3,6 @@
 Reads the API, the sandbox's captures and the journal; judges nothing.
 """
 
-import json
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -53,13 +52,7 @@ def write_journal(path: Path, database: Database) -> None:
         if broken is not None:
             raise DemoFailure(f"Le journal est rompu à l'événement {broken}.")
         events = session.scalars(select(audit.AuditEvent).order_by(audit.AuditEvent.seq)).all()
-        lines = [
-            json.dumps(
-                json.loads(audit.canonical(event)) | {"hash": event.hash.hex()},
-                ensure_ascii=False, sort_keys=True,
-            )
-            for event in events
-        ]  # fmt: skip
+        lines = [audit.exported(event) for event in events]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -82,8 +82,8 @@ def _archives(seen: Artefacts) -> bool:
 CHECKS: Final = (
     Check(("RIS.PSC.01",), "connexions Pro Santé Connect au journal", _done("auth.login_success")),
     Check(("RIS.DOC.01",), "PDF/A-1b, contrôles de structure", _valid("report.pdf")),
-    Check(("RIS.DOC.02",), "CDA R2 N1 valide", _valid("report-n1.xml")),
-    Check((), "CDA R2 N3 valide", _valid("report-n3.xml")),
+    Check(("RIS.DOC.02",), "CDA R2 N1 : {depth}", _valid("report-n1.xml")),
+    Check((), "CDA R2 N3 : {depth}", _valid("report-n3.xml")),
     Check(
         ("RIS.DOC.03", "RIS.INS.37"), "INS de l'identité qualifiée dans le CDA",
         _in_n1(f"//h:recordTarget/h:patientRole/h:id[@extension='{MATRICULE}']"),

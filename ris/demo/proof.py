@@ -35,12 +35,15 @@ def show(var: Path, sandbox: Sandbox, database: Database, facts: Facts, console:
     finally:
         reader.close()
     kit = official_kit()
-    rows = judge(Artefacts(folder, kit))
+    depth = "XSD et schématrons officiels" if kit else "contrôles internes seulement"
+    rows = judge(Artefacts(folder, kit), depth)
     write(folder, rows)
     console.rule("Exigences montrées par ce parcours")
     console.print(_requirements(rows))
-    where = "avec" if kit else "sans"
-    console.print(f"Validation {where} le kit officiel (XSD et schématrons).")
+    if not kit:
+        console.print("Kit officiel absent : XSD et schématrons non joués (RIS_CONFORMANCE_DIR).")
+    events = len((folder / "audit.jsonl").read_text(encoding="utf-8").splitlines())
+    console.print(f"[green]✓[/] Journal intègre, {events} événements.", highlight=False)
     console.rule("Tableau de bord (RIS.TBB)")
     console.print(_dashboard(facts.dashboard))
     console.rule("Artefacts")
@@ -59,10 +62,14 @@ def official_kit() -> Path | None:
     return kit if kit.is_dir() else None
 
 
-def judge(seen: Artefacts) -> list[dict[str, Any]]:
-    """Return what each check says."""
+def judge(seen: Artefacts, depth: str) -> list[dict[str, Any]]:
+    """Return what each check says; *depth* names how far the CDA was validated."""
     return [
-        {"ids": list(check.ids), "label": check.label, "holds": check.holds(seen)}
+        {
+            "ids": list(check.ids),
+            "label": check.label.format(depth=depth),
+            "holds": check.holds(seen),
+        }
         for check in CHECKS
     ]
 

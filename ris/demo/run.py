@@ -27,10 +27,14 @@ from ris.demo.environment import environment
 from ris.demo.processes import Processes, free_port
 from ris.demo.story import Facts, Story
 from ris.diffusion.engine_schema import engine_schema
-from ris.sandbox.psc_people import RADIOLOGIST_A, SECRETARY
+from ris.sandbox.psc_people import IDENTITY_OFFICER, RADIOLOGIST_A, SECRETARY
 from ris.sandbox.services import Sandbox
 
-STAFF: Final = ((RADIOLOGIST_A, Role.RADIOLOGIST), (SECRETARY, Role.SECRETARY))
+STAFF: Final = (
+    (RADIOLOGIST_A, Role.RADIOLOGIST),
+    (SECRETARY, Role.SECRETARY),
+    (IDENTITY_OFFICER, Role.IDENTITY_OFFICER),
+)
 
 
 def play(var: Path, *, keep: bool) -> int:
@@ -48,7 +52,7 @@ def play(var: Path, *, keep: bool) -> int:
                 f"démonstration complète : {time.monotonic() - started:.1f} s"
             )
             if keep:
-                _hold(sandbox, console)
+                _hold(sandbox, database, console)
     except (DemoFailure, RisError) as error:
         detail = error.detail or error.title if isinstance(error, RisError) else str(error)
         console.print(f"[bold red]✗[/] {detail}", highlight=False)
@@ -136,14 +140,17 @@ def _fresh_database(server_url: str) -> Iterator[str]:
             )
 
 
-def _hold(sandbox: Sandbox, console: Console) -> None:
-    console.print(f"API : {sandbox.api_url}/v1 (documentation : docs/openapi.json)")
-    console.print(
-        f"Connexion : ouvrir {sandbox.api_url}/auth/psc/login et choisir Dr "
-        f"{RADIOLOGIST_A.family} ou {SECRETARY.family} dans le portefeuille du bac à sable "
-        "(certificat de test : accepter l'avertissement du navigateur)."
-    )
-    console.print("Ctrl-C arrête tout.")
+def _hold(sandbox: Sandbox, database: Database, console: Console) -> None:
+    told = f"""API : {sandbox.api_url}/v1 (documentation : docs/openapi.json)
+Connexion : ouvrir {sandbox.api_url}/auth/psc/login?next=/v1/session et choisir une personne.
+  {RADIOLOGIST_A.family} radiologue, {SECRETARY.family} secrétaire habilitée,
+  {IDENTITY_OFFICER.family} identitovigilance ; les autres n'ont pas de compte ici.
+Requêtes qui modifient : en-tête X-CSRF-Token, donné par GET /v1/session.
+Autorité de test du portefeuille : {sandbox.pki.trust}
+Autre patient connu d'INSi : ADRUN ZOE, née le 1975-12-31, F, 63220.
+Base : {database.url}
+Ctrl-C arrête tout."""
+    console.print(told, highlight=False, soft_wrap=True)
     with suppress(KeyboardInterrupt):
         while True:
             time.sleep(1)

@@ -214,11 +214,16 @@ def arrived(delivery: dict[str, Any]) -> bool:
 
 
 def stamped(data: bytes, exam: dict[str, Any], ipp: str) -> bytes:
-    """Return the image as the modality would send it: identifiers copied from the worklist."""
+    """Return the image as the modality would send it: identifiers of the worklist, now."""
     image = pydicom.dcmread(BytesIO(data))
     image.StudyInstanceUID = exam["study_uid"]
     image.AccessionNumber = exam["accession_number"]
     image.PatientID = ipp
+    now = clock.now()
+    image.TimezoneOffsetFromUTC = "+0000"
+    for part in ("Study", "Series", "Acquisition", "Content"):
+        setattr(image, f"{part}Date", f"{now:%Y%m%d}")
+        setattr(image, f"{part}Time", f"{now:%H%M%S}")
     image.PatientName = f"{TRAITS['birth_family']}^{TRAITS['first_birth_given']}"
     out = BytesIO()
     image.save_as(out)

@@ -124,6 +124,7 @@ def _close_lost(session: Session, row: Delivery, now: datetime) -> None:
             started_at=row.running_since,
             worker=row.worker or "",
             outcome=AttemptOutcome.LOST,
+            ended_at=now,
             error_code="WORKER_LOST",
         )
     )

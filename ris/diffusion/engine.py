@@ -13,6 +13,7 @@ from uuid import UUID
 from procrastinate import App, SyncPsycopgConnector  # noqa: TID251 - this is the door
 from procrastinate.exceptions import AlreadyEnqueued  # noqa: TID251 - this is the door
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ris.diffusion.model import Delivery
@@ -66,6 +67,32 @@ def has_job(session: Session, delivery_id: UUID) -> bool:
         {"key": job_key(delivery_id)},
     )
     return found.first() is not None
+
+
+def rescue(session: Session, stalled_s: float) -> int:
+    """Give the jobs of workers silent for *stalled_s* seconds to the living; return how many.
+
+    Rows are locked, so two rescues never touch one job: a second one would find it waiting and
+    drop it. A job whose delivery already has a waiting one is dropped. Fencing follows in `begin`.
+    """
+    stalled = session.scalars(
+        text(
+            "select job.id from procrastinate_jobs job"
+            " left join procrastinate_workers worker on worker.id = job.worker_id"
+            " where job.status = 'doing' and job.queue_name = :queue and (worker.id is null"
+            " or worker.last_heartbeat < now() - make_interval(secs => :seconds))"
+            " order by job.id for update of job skip locked"
+        ),
+        {"queue": QUEUE, "seconds": stalled_s},
+    ).all()
+    retry = text("select procrastinate_retry_job_v2(:id, now(), null, null, null)")
+    for job_id in stalled:
+        try:
+            with session.begin_nested():
+                session.execute(retry, {"id": job_id})
+        except IntegrityError:  # another waiting job took its place
+            session.execute(text("delete from procrastinate_jobs where id = :id"), {"id": job_id})
+    return len(stalled)
 
 
 def reschedule(session: Session, when: Iterable[tuple[UUID, datetime]]) -> None:

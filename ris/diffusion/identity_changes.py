@@ -45,7 +45,7 @@ def _signed_reports(session: Session, change: Change) -> list[Report]:
             DocumentVersion.status == State.VALIDATED,
         )
         .order_by(Report.id)
-        .with_for_update(of=Report)
+        .with_for_update(of=Report, key_share=True)
     )
     return list(session.scalars(query))
 

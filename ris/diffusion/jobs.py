@@ -19,7 +19,7 @@ from procrastinate import (  # noqa: TID251 - the worker is the engine's
     PsycopgConnector,
     RetryDecision,
 )
-from procrastinate.jobs import Job, Status  # noqa: TID251 - the worker is the engine's
+from procrastinate.jobs import Job  # noqa: TID251 - the worker is the engine's
 
 from ris.diffusion import engine, upkeep
 from ris.diffusion.attempt import perform
@@ -92,8 +92,9 @@ def build(diffusion: Diffusion) -> App:
 
     @app.periodic(cron=every(settings.rescue_s))
     @app.task(name="diffusion.rescue_stalled", queue=engine.QUEUE, priority=_URGENT)
-    async def rescue_task(timestamp: int) -> None:  # noqa: ARG001 - given by the engine
-        await rescue_stalled(app, settings.stalled_s)
+    def rescue_task(timestamp: int) -> None:  # noqa: ARG001 - given by the engine
+        with diffusion.database.transaction() as session:
+            engine.rescue(session, settings.stalled_s)
 
     @app.periodic(cron=every(_DAY_S))
     @app.task(name="diffusion.prune_jobs", queue=engine.QUEUE, priority=_URGENT)
@@ -124,24 +125,6 @@ def _requeue(diffusion: Diffusion) -> None:
         upkeep.requeue_due(session, diffusion)
     with diffusion.database.transaction() as session:
         upkeep.reconsider_due(session, diffusion)
-
-
-async def rescue_stalled(app: App, stalled_s: float) -> int:
-    """Give the jobs of dead workers to the living; return how many. Delivery and fencing follow."""
-    stalled = list(
-        await app.job_manager.get_stalled_jobs(
-            queue=engine.QUEUE, seconds_since_heartbeat=stalled_s
-        )
-    )
-    for job in stalled:
-        try:
-            await app.job_manager.retry_job(job)
-        except Exception as error:  # another waiting job took its place, or it just ended
-            structlog.get_logger().warning("job.not_rescued", error=type(error).__name__)
-            await app.job_manager.finish_job_by_id_async(
-                job_id=job.id or 0, status=Status.FAILED, delete_job=True
-            )
-    return len(stalled)
 
 
 def run_worker(diffusion: Diffusion, *, concurrency: int | None = None, once: bool = False) -> None:

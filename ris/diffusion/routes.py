@@ -160,7 +160,7 @@ def send_report_to(
 
 
 @router.get("/deliveries")
-@satisfies("RIS.TBB.03")
+@satisfies("RIS.TBB.03", "RIS.INS.51")
 def list_deliveries(
     *,
     request: Request,
@@ -170,13 +170,19 @@ def list_deliveries(
     _principal: Watcher,
     state: Annotated[list[State] | None, Query()] = None,
     channel: ChannelName | None = None,
+    with_ins: bool | None = None,
 ) -> Page[DeliveryOut]:
-    """Return the deliveries, oldest first; `?state=failed&state=dead` gives those to look at."""
+    """Return the deliveries, oldest first; `?state=failed&state=dead` gives those to look at.
+
+    `?with_ins=true&state=delivered&state=acknowledged` lists who received an INS, when, from whom.
+    """
     query = select(Delivery).order_by(Delivery.created_at, Delivery.id).limit(paging.limit + 1)
     if state:
         query = query.where(Delivery.state.in_(state))
     if channel is not None:
         query = query.where(Delivery.channel == channel)
+    if with_ins is not None:
+        query = query.where(Delivery.with_ins == with_ins)
     if paging.after is not None:
         at, last = paging.instant_and_id()
         query = query.where(tuple_(Delivery.created_at, Delivery.id) > tuple_(at, last))

@@ -7,9 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.diffusion.dashboard import Counts, Period
-from ris.diffusion.model import Delivery, DeliveryAttempt
+from ris.diffusion.model import AttemptOutcome, Delivery, DeliveryAttempt
 from ris.diffusion.states import LABELS, State
-from ris.reports.channels import SignedDocument
+from ris.reports.channels import ChannelName, Operation, SignedDocument
+from ris.reports.content import VersionKind, Visibility
 
 
 class AttemptOut(BaseModel):
@@ -21,29 +22,34 @@ class AttemptOut(BaseModel):
     started_at: datetime
     ended_at: datetime
     worker: str
-    outcome: str
+    outcome: AttemptOutcome
     error_code: str | None
     error_detail: str | None
     remote_reference: str | None
 
 
 class DeliveryOut(BaseModel):
-    """One delivery as staff see it. *recipient*: PS_IdNat, `patient`, or empty for the DMP."""
+    """One delivery as staff see it. *recipient*: PS_IdNat, `patient`, or empty for the DMP.
+
+    *ps_idnat* and *struct_idnat* say in whose name it left (RIS.INS.51).
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     report_id: UUID
     document_id: UUID
-    channel: str
-    operation: str
+    channel: ChannelName
+    operation: Operation
     recipient: str
     recipient_name: str = ""
+    ps_idnat: str | None
+    struct_idnat: str | None
     generation: int
-    state: str
+    state: State
     state_label: str
     reason: str | None
-    visibility: list[str]
+    visibility: list[Visibility]
     with_ins: bool
     attempt_no: int
     due_at: datetime
@@ -76,7 +82,7 @@ class SignatureOut(BaseModel):
     document_id: UUID
     report_id: UUID
     version: int
-    kind: str
+    kind: VersionKind
     signed_at: datetime
     n1_unique_id: str
     n3_unique_id: str
@@ -99,9 +105,9 @@ class SignatureOut(BaseModel):
 
 
 class RecipientIn(BaseModel):
-    """A professional to send a signed report to, by RPPS (mss.md §7.3)."""
+    """A professional to send a signed report to, by RPPS."""
 
-    rpps: str = Field(pattern=r"^[0-9]{11}$")
+    rpps: str = Field(pattern=r"^[0-9]{11}$", description="RPPS, 11 chiffres")
 
 
 class DeliveriesOut(BaseModel):

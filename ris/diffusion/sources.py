@@ -54,7 +54,8 @@ class ReportDocuments:
         """Gather what the report does not hold, then freeze its next version.
 
         Raises `AuthorWithoutStructure`, `Stale` when the report is no longer at *read_version*,
-        and whatever `ris.reports.freeze.freeze` raises.
+        `ExamNotCompleted` before the exam took place, and whatever `ris.reports.freeze.freeze`
+        raises.
         """
         if signer.structure is None:
             raise AuthorWithoutStructure
@@ -62,6 +63,7 @@ class ReportDocuments:
         if read_version not in (None, report.version):
             raise Stale("Relisez le compte rendu avant de le signer.")
         exam = orders.exam_record(session, report.exam_id)
+        orders.require_completed(exam)
         order = orders.order_of(session, exam)
         copies = orders.recipients_of(order)
         inputs = ContentInputs(

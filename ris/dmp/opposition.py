@@ -12,7 +12,11 @@ from sqlalchemy.orm import Session
 from ris.core import audit, clock
 from ris.dmp.errors import OppositionExists, OppositionIncomplete, OppositionNotFound
 from ris.dmp.model import DmpOpposition, Scope
+from ris.identity.errors import PatientNotFound
+from ris.identity.model import Patient
 from ris.rem import satisfies
+from ris.reports import service as reports
+from ris.reports.errors import ReportNotFound
 
 
 @satisfies("RIS.DMP.03")
@@ -27,6 +31,17 @@ def listed(session: Session, patient_id: UUID) -> Sequence[DmpOpposition]:
     """Return every opposition of the patient, lifted ones included, newest first."""
     query = select(DmpOpposition).where(DmpOpposition.patient_id == patient_id)
     return session.scalars(query.order_by(DmpOpposition.recorded_at.desc())).all()
+
+
+def check_subject(session: Session, patient_id: UUID, report_id: UUID | None) -> None:
+    """Lock the patient, and refuse a report that is not his: it would hold nothing back.
+
+    Raises `PatientNotFound` or `ReportNotFound`.
+    """
+    if session.get(Patient, patient_id, with_for_update={"key_share": True}) is None:
+        raise PatientNotFound
+    if report_id is not None and reports.get(session, report_id).patient_id != patient_id:
+        raise ReportNotFound("Ce compte rendu n'est pas celui de ce patient.")
 
 
 @satisfies("RIS.DMP.03")

@@ -45,6 +45,7 @@ def record_dmp_opposition(
     patient_id: UUID, body: OppositionIn, session: Db, principal: Controller, request: Request
 ) -> OppositionOut:
     """Block DMP feeding of one report or of the patient's every report."""
+    opposition.check_subject(session, patient_id, body.report_id)
     row = opposition.record(
         session,
         patient_id,

@@ -71,6 +71,14 @@ class DocumentRefused(Invalid):
     rem = ("RIS.INS.19",)
 
 
+class DocumentExpired(Invalid):
+    """An expired identity document may be recorded and never validates an identity (INS.19)."""
+
+    code = "DOCUMENT_EXPIRED"
+    title = "Pièce d'identité expirée"
+    rem = ("RIS.INS.19",)
+
+
 class ValidationRight(Forbidden):
     """The caller may record a document, not validate an identity."""
 

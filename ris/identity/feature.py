@@ -36,6 +36,10 @@ class InsiSearch(Protocol):
         """Return INSi's answer; raises `RemoteError` subclasses, never a false "none found"."""
         ...
 
+    def close(self) -> None:
+        """Close every connection."""
+        ...
+
 
 @dataclass(frozen=True)
 class IdentityFeature:
@@ -55,3 +59,8 @@ class IdentityFeature:
         if self.insi is None:
             raise NotConfigured("Le téléservice INSi n'est pas configuré (RIS_IDENTITY__INSI__…).")
         return self.insi
+
+    def close(self) -> None:
+        """Close the connections to INSi."""
+        if self.insi is not None:
+            self.insi.close()

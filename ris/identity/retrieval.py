@@ -197,7 +197,7 @@ def _check_import(feature: IdentityFeature, patient: Patient, person: InsiPerson
 
 
 def _pending(session: Session, patient_id: UUID, retrieval_id: UUID) -> tuple[Patient, InsiCall]:
-    query = select(Patient).where(Patient.id == patient_id).with_for_update()
+    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
     session.scalar(query.execution_options(populate_existing=True))
     patient, call = get(session, patient_id), session.get(InsiCall, retrieval_id)
     if call is None or call.patient_id != patient.id or call.decision != Decision.PENDING:

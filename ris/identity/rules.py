@@ -92,17 +92,20 @@ def traits_digest(traits: Traits) -> str:
 
 
 @satisfies("RIS.INS.19")
-def supports_validation(
-    kind: DocumentType, born: date, today: date, *, companion: str | None
-) -> bool:
-    """Say whether a document of this *kind* may validate a patient *born* then (ins.md R-DOC-01).
+def document_refusal(kind: DocumentType, born: date, today: date, *, companion: str | None) -> str:
+    """Say in French why a document of this *kind* does not validate a patient *born* then.
 
-    Some kinds count for a minor only, beside a parent's *companion* document.
+    Empty when it does (ins.md R-DOC-01). Some kinds count for a minor only, beside a parent's
+    *companion* document.
     """
     if kind.trust != "high":
-        return False
+        return "Ce titre ne permet pas à lui seul de valider l'identité."
     grown = (today.year - born.year) - ((today.month, today.day) < (born.month, born.day)) >= 18
-    return not kind.minors_only or (not grown and companion is not None)
+    if kind.minors_only and grown:
+        return "Ce titre n'est admis que pour un mineur."
+    if kind.minors_only and companion is None:
+        return "Ce titre demande aussi la pièce d'identité d'un parent."
+    return ""
 
 
 @satisfies("RIS.INS.28")

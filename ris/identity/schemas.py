@@ -10,14 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from ris.auth.values import Address
 from ris.identity.banner import BannerField, banner
 from ris.identity.comparison import Difference
-from ris.identity.insi_values import VitaleQuery
+from ris.identity.insi_values import CallMode, VitaleQuery
 from ris.identity.matricule import nature_of
 from ris.identity.model import IdentityDocument, IdentityHistory, InsiCall, Patient
 from ris.identity.retrieval import Retrieval
 from ris.identity.rules import ins_to_output, locked_fields
 from ris.identity.service import Contact
+from ris.identity.states import Event
 from ris.identity.traits import TypedTraits
-from ris.identity.values import Status
+from ris.identity.values import Attribute, Status
 from ris.identity.verification import Verdict
 
 _LOCK_REASON = "Trait issu d'INSi : modification réservée aux personnes habilitées."
@@ -159,8 +160,8 @@ class PatientOut(BaseModel):
     ipp: str
     ipp_oid: str
     version: int
-    status: str
-    attributes: list[str]
+    status: Status
+    attributes: list[Attribute]
     birth_family: str
     birth_given_names: list[str]
     first_birth_given: str
@@ -202,7 +203,7 @@ class InsiCallOut(BaseModel):
     id: UUID
     at: datetime
     operation: str
-    mode: str
+    mode: CallMode
     code: str | None
     fault: str | None
     decision: str
@@ -263,9 +264,9 @@ class HistoryOut(BaseModel):
     """One event of an identity."""
 
     at: datetime
-    event: str
-    from_status: str | None
-    to_status: str
+    event: Event
+    from_status: Status | None
+    to_status: Status
     reason: str
     account_id: UUID | None
     ps_idnat: str | None
@@ -285,8 +286,8 @@ def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) 
         ipp=patient.ipp,
         ipp_oid=patient.ipp_oid,
         version=patient.version,
-        status=patient.status,
-        attributes=patient.attributes,
+        status=Status(patient.status),
+        attributes=[Attribute(one) for one in patient.attributes],
         birth_family=traits.birth_family,
         birth_given_names=list(traits.birth_given_names),
         first_birth_given=traits.first_birth_given,
@@ -356,9 +357,9 @@ def history_shown(row: IdentityHistory) -> HistoryOut:
     """Return one event for JSON: the names of changed fields, not their values."""
     return HistoryOut(
         at=row.at,
-        event=row.event,
-        from_status=row.from_status,
-        to_status=row.to_status,
+        event=Event(row.event),
+        from_status=Status(row.from_status) if row.from_status else None,
+        to_status=Status(row.to_status),
         reason=row.reason,
         account_id=row.account_id,
         ps_idnat=row.ps_idnat,

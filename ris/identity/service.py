@@ -78,7 +78,7 @@ def current(session: Session, patient_id: UUID, version: int) -> Patient:
 
     Raises `PatientNotFound`, or `Stale` when someone changed it since.
     """
-    query = select(Patient).where(Patient.id == patient_id).with_for_update()
+    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
     patient = session.scalar(query.execution_options(populate_existing=True))
     if patient is None:
         raise PatientNotFound

@@ -10,16 +10,18 @@ from sqlalchemy.orm import Session
 
 from ris.core import clock
 from ris.core.audit import Actor, record
+from ris.core.errors import Invalid
 from ris.identity import change
 from ris.identity.errors import (
     AttributeConflict,
+    DocumentExpired,
     DocumentRefused,
     TransitionRefused,
     ValidationRight,
 )
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IdentityDocument, Patient
-from ris.identity.rules import supports_validation, traits_digest, with_attribute
+from ris.identity.rules import document_refusal, traits_digest, with_attribute
 from ris.identity.service import current, get
 from ris.identity.settings import DocumentType
 from ris.identity.states import BLOCKING, Event
@@ -50,22 +52,22 @@ def record_document(
     """Keep the type of the document shown and, when asked, validate the identity with it.
 
     Raises `DocumentRefused` (off the list, or not of high trust for this patient),
-    `ValidationRight`, `TransitionRefused`.
+    `DocumentExpired`, `ValidationRight`, `TransitionRefused`.
     """
     patient = get(session, patient_id)
     kind = _listed(feature, shown)
-    trusted = supports_validation(kind, patient.birth_date, _today(), companion=shown.companion)
     if validate and not validation_right:
         raise ValidationRight
-    if validate and not trusted:
-        raise DocumentRefused("Ce titre ne permet pas à lui seul de valider l'identité.")
+    problem = _problem(kind, patient, shown)
+    if validate and problem:
+        raise problem
     document = IdentityDocument(
         patient_id=patient.id,
         type=kind.code,
         trust=kind.trust,
         companion=shown.companion,
         expires_on=shown.expires_on,
-        validated=validate or (trusted and _automatic(feature, patient)),
+        validated=validate or (not problem and _automatic(feature, patient)),
         traits_digest=traits_digest(patient.traits),
         account_id=actor.account_id,
         ps_idnat=actor.ps_idnat,
@@ -144,6 +146,16 @@ def _listed(feature: IdentityFeature, shown: Shown) -> DocumentType:
     if kind is None or not known:
         raise DocumentRefused("Ce type de titre n'est pas dans la liste du site.")
     return kind
+
+
+def _problem(kind: DocumentType, patient: Patient, shown: Shown) -> Invalid | None:
+    """Return why the document shown may not validate the identity of *patient*, if it may not."""
+    today = _today()
+    if why := document_refusal(kind, patient.birth_date, today, companion=shown.companion):
+        return DocumentRefused(why)
+    if shown.expires_on is not None and shown.expires_on < today:
+        return DocumentExpired(f"Ce titre est expiré depuis le {shown.expires_on:%d/%m/%Y}.")
+    return None
 
 
 def _automatic(feature: IdentityFeature, patient: Patient) -> bool:

@@ -10,7 +10,7 @@ from ris.auth.values import Address
 
 
 class Status(StrEnum):
-    """The four exclusive identity statuses (rem.md §9.1)."""
+    """The four exclusive identity statuses."""
 
     PROVISOIRE = "provisoire"
     RECUPEREE = "récupérée"
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class Attribute(StrEnum):
-    """What may be said of an identity beside its status (ins.md §4.2)."""
+    """What may be said of an identity beside its status."""
 
     HOMONYME = "homonyme"
     DOUTEUSE = "douteuse"

@@ -85,7 +85,7 @@ def keep(
 
     *traits* are those `prepare` gave; a record edited meanwhile is left alone (`unclear`).
     """
-    query = select(Patient).where(Patient.id == patient_id).with_for_update()
+    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
     session.scalar(query.execution_options(populate_existing=True))
     patient = get(session, patient_id)
     made = written(

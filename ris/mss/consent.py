@@ -43,7 +43,7 @@ def record(
     actor: audit.Actor,
 ) -> Refusals:
     """Replace what the patient refuses; raises `PatientNotFound`, or `Stale` on another version."""
-    if session.get(Patient, patient_id) is None:
+    if session.get(Patient, patient_id, with_for_update={"key_share": True}) is None:
         raise PatientNotFound
     row = session.get(MssRefusal, patient_id)
     if (row.version if row else 0) != version:

@@ -1,6 +1,6 @@
 """Errors of MSSanté sending. Codes of mss.md §16; no address, matricule or name in any text."""
 
-from ris.core.errors import Held, Invalid, NotConfigured, NotFound, Permanent, Transient
+from ris.core.errors import Held, Invalid, NotFound, Permanent, Transient
 
 
 class PatientAddressRefused(Invalid):
@@ -51,14 +51,6 @@ class MailboxNotConfigured(Held):
 
     code = "NO_MAILBOX"
     title = "Aucune boîte MSSanté configurée pour cette structure"
-
-
-class DstRetired(NotConfigured):
-    """The DST interface of Mailiz was withdrawn; use its SMTP and IMAP profile."""
-
-    code = "DST_RETIRED"
-    title = "Interface DST de Mailiz retirée"
-    rem = ("RIS.MSS.07",)
 
 
 class MessageRefused(Permanent):

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from ris.core import clock
@@ -112,7 +113,14 @@ class Poller:
             return row.last_uid
 
     def _keep(self, mailbox: str, validity: int, mail: Fetched) -> bool:
-        receipt = classify(mail.raw)
+        """Keep one mail; one that nobody can read is passed over, those behind it are waiting."""
+        try:
+            return self._kept(mailbox, validity, mail, classify(mail.raw))
+        except (ValueError, LookupError, TypeError, AttributeError, DataError) as error:
+            structlog.get_logger().warning("mss.mail_unreadable", error=type(error).__name__)
+            return self._kept(mailbox, validity, mail, Receipt(ReceiptKind.OTHER))
+
+    def _kept(self, mailbox: str, validity: int, mail: Fetched, receipt: Receipt) -> bool:
         with self.database.transaction() as session:
             cursor = session.get_one(MssCursor, mailbox, with_for_update=True)  # one at a time
             message = _match(session, mailbox, receipt)

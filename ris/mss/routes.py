@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core.crypto import Sealer
-from ris.core.errors import PreconditionRequired
 from ris.mss import consent
 from ris.mss.address import PATIENT_DOMAIN
 from ris.mss.channel import open_recipient
@@ -23,6 +22,7 @@ from ris.mss.model import MssMessage
 from ris.mss.schemas import MessageOut, RefusalsIn, RefusalsOut
 from ris.rem import satisfies
 from ris.reports.channels import ChannelName
+from ris.web.etag import IfMatch, read_version
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
@@ -60,17 +60,15 @@ def put_mss_refusals(
     principal: Writer,
     request: Request,
     response: Response,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
 ) -> RefusalsOut:
     """Record what the patient refuses; If-Match carries the version read (`"0"` at first)."""
-    if if_match is None or not if_match.strip('"').isdigit():
-        raise PreconditionRequired("Rappeler la version lue dans l'en-tête If-Match.")
     recorded = consent.record(
         session,
         patient_id,
         professional=body.professional,
         patient=body.patient,
-        version=int(if_match.strip('"')),
+        version=read_version(if_match),
         actor=principal.actor,
     )
     request.app.state.mss.refusals_changed(session, patient_id)

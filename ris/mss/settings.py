@@ -80,15 +80,6 @@ class MailboxSettings(BaseModel):
         return self
 
 
-class DstSettings(BaseModel):
-    """Entry points of the retired DST interface of Mailiz (RIS.MSS.07): shown, never called."""
-
-    model_config = _FROZEN
-
-    base_url: str = ""
-    idp_url: str = ""
-
-
 @satisfies("RIS.MSS.17")
 class MssSettings(BaseModel):
     """Everything MSSanté needs; `mailboxes[].reply_to` is the configurable return address.
@@ -110,7 +101,6 @@ class MssSettings(BaseModel):
     whitelist_url: str = "https://espacedeconfiance.mssante.fr/listeblanchemssante.xml"
     operators: dict[str, OperatorSettings] = {}
     mailboxes: tuple[MailboxSettings, ...] = ()
-    dst: DstSettings = DstSettings()
     source_oid: str = "2.25.4"
     level: Level = Level.N1
     allow_patient_reply: bool = False

@@ -17,6 +17,20 @@ class StudyMismatch(Conflict):
     title = "Images non rattachables à cet examen"
 
 
+class CodesRefused(Invalid):
+    """Codes no report could carry; extension `errors` lists `{pointer, code, message}`."""
+
+    code = "ORDER_CODES_REFUSED"
+    title = "Codes de l'examen refusés"
+
+
+class ExamNotCompleted(Conflict):
+    """A report is signed only once the exam took place."""
+
+    code = "EXAM_NOT_COMPLETED"
+    title = "Examen non terminé"
+
+
 class UnknownRequester(Invalid):
     """The requesting professional is not in the Annuaire Santé under that RPPS."""
 

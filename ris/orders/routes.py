@@ -26,7 +26,9 @@ Writer = Annotated[Principal, Depends(require(Permission.EXAM_WRITE))]
 
 @router.post("/orders", status_code=201)
 @satisfies("RIS.ANN.03", "RIS.ANN.05")
-def place_order(request: Request, session: Db, principal: Writer, order: OrderIn) -> ExamOut:
+def place_order(
+    request: Request, response: Response, session: Db, principal: Writer, order: OrderIn
+) -> ExamOut:
     """Record an order; the RIS issues the accession number and the StudyInstanceUID.
 
     The requester and the recipients are looked up in the Annuaire Santé by RPPS.
@@ -44,6 +46,7 @@ def place_order(request: Request, session: Db, principal: Writer, order: OrderIn
         site=request.app.state.settings.site,
         actor=principal.actor,
     )
+    response.headers["ETag"] = tag(exam.version)
     return ExamOut.of(exam)
 
 

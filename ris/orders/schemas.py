@@ -1,18 +1,28 @@
 """What the order and exam routes accept and answer. No rule beyond shape."""
 
-from datetime import datetime
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from ris.orders.codes import CCAM, DCM, LOINC, SNOMED
 from ris.orders.model import ExamRecord
+from ris.orders.states import ExamEvent, ExamStatus
 from ris.orders.values import Code, Procedure
 
-LOINC: Final = "2.16.840.1.113883.6.1"
-SNOMED: Final = "2.16.840.1.113883.6.96"
-DCM: Final = "1.2.840.10008.2.16.4"
-CCAM: Final = "1.2.250.1.215.300.1"
+_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _plausible(value: datetime) -> datetime:
+    """Refuse an instant that no appointment has, and that no time zone could show."""
+    if not _FROM <= value < _UNTIL:
+        raise ValueError("out of range")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Rpps = Annotated[str, Field(pattern=r"^[0-9]{11}$", description="RPPS, 11 chiffres")]
 
@@ -42,14 +52,14 @@ class Correspondent(Body):
 
 
 class OrderIn(Body):
-    """A request for one exam (codes: workflow.md §3)."""
+    """A request for one exam, in the codes that its report will carry."""
 
     patient_id: UUID
     requester: Correspondent
     recipients: Annotated[list[Correspondent], Field(max_length=20)] = []
     reason: Text
     order_number: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    scheduled_at: AwareDatetime
+    scheduled_at: Instant
     procedure: Annotated[Coded, Field(description="Acte d'imagerie, LOINC")]
     modality: Annotated[Coded, Field(description="Modalité, code DICOM")]
     region: Annotated[Coded, Field(description="Région anatomique, SNOMED CT")]
@@ -75,7 +85,7 @@ class ExamOut(BaseModel):
     patient_id: UUID
     accession_number: str
     study_uid: str
-    status: str
+    status: ExamStatus
     scheduled_at: datetime
     modality: str
     procedure: str
@@ -93,7 +103,7 @@ class ExamOut(BaseModel):
             patient_id=exam.patient_id,
             accession_number=exam.accession_number,
             study_uid=exam.study_uid,
-            status=exam.status,
+            status=ExamStatus(exam.status),
             scheduled_at=exam.scheduled_at,
             modality=study.get("modality") or exam.procedure["modality"]["code"],
             procedure=exam.procedure["procedure"]["label"],
@@ -103,7 +113,17 @@ class ExamOut(BaseModel):
         )
 
 
+StaffEvent = Literal[
+    ExamEvent.ARRIVE,
+    ExamEvent.START,
+    ExamEvent.COMPLETE,
+    ExamEvent.CANCEL,
+    ExamEvent.MISS,
+    ExamEvent.STOP,
+]
+
+
 class ExamEventIn(Body):
     """What happened to the exam."""
 
-    event: Annotated[str, Field(pattern="^(arrive|start|complete|cancel|miss|stop)$")]
+    event: StaffEvent

@@ -18,7 +18,9 @@ from ris.core import audit, clock, ids
 from ris.core.audit import Actor
 from ris.core.errors import NotFound
 from ris.core.settings import SiteSettings
-from ris.orders.errors import StudyMismatch
+from ris.identity import service as identity
+from ris.orders.codes import refused
+from ris.orders.errors import CodesRefused, ExamNotCompleted, StudyMismatch
 from ris.orders.model import ExamRecord, ImagingOrder, accession_sequence
 from ris.orders.states import ExamEvent, ExamStatus, after
 from ris.orders.values import Exam, Procedure, Study
@@ -46,7 +48,10 @@ def place_order(
     """Record an order and its exam; issue AccessionNumber (≤ 16 characters) and StudyInstanceUID.
 
     Without *order_number* (paper request) the RIS issues one under its own OID (workflow.md §2).
+    Raises `PatientNotFound`, `CodesRefused`.
     """
+    identity.get(session, patient_id)
+    _require_codes(procedure)
     serial = session.execute(select(accession_sequence.next_value())).scalar_one()
     accession = f"{clock.now().astimezone(clock.PARIS):%y%m%d}{serial:08d}"
     order = ImagingOrder(
@@ -86,6 +91,12 @@ def exam_record(session: Session, exam_id: UUID, *, lock: bool = False) -> ExamR
     if exam is None:
         raise NotFound("Cet examen n'existe pas.")
     return exam
+
+
+def require_completed(exam: ExamRecord) -> None:
+    """Raise `ExamNotCompleted` unless the exam took place."""
+    if exam.status != ExamStatus.COMPLETED:
+        raise ExamNotCompleted("Enregistrez la fin d'examen ou les images.")
 
 
 def order_of(session: Session, exam: ExamRecord) -> ImagingOrder:
@@ -166,3 +177,12 @@ def exams_of_patient(session: Session, patient_id: UUID) -> list[ExamRecord]:
     """Return the exams of one patient, latest first."""
     query = select(ExamRecord).where(ExamRecord.patient_id == patient_id)
     return list(session.scalars(query.order_by(ExamRecord.id.desc())))
+
+
+def _require_codes(procedure: Procedure) -> None:
+    found = [
+        {"pointer": f"/{one.field}/code", "code": one.rule, "message": one.message}
+        for one in refused(procedure)
+    ]
+    if found:
+        raise CodesRefused("Ces codes ne pourraient pas figurer au compte rendu.", errors=found)

@@ -47,10 +47,30 @@ TRANSITIONS: Final[dict[tuple[ExamStatus, ExamEvent], ExamStatus]] = {
 }
 
 
+_STATUSES: Final = {
+    _S.SCHEDULED: "programmé",
+    _S.ARRIVED: "patient arrivé",
+    _S.STARTED: "commencé",
+    _S.COMPLETED: "terminé",
+    _S.CANCELLED: "annulé",
+    _S.NO_SHOW: "patient absent",
+    _S.DISCONTINUED: "interrompu",
+}
+_EVENTS: Final = {
+    _E.ARRIVE: "accueillir",
+    _E.START: "commencer",
+    _E.COMPLETE: "terminer",
+    _E.STUDY_RECEIVED: "recevoir les images",
+    _E.CANCEL: "annuler",
+    _E.MISS: "noter l'absence",
+    _E.STOP: "interrompre",
+}
+
+
 def after(status: ExamStatus, event: ExamEvent) -> ExamStatus:
     """Return the status that follows; raises `ExamTransitionRefused` for any pair not listed."""
     if (status, event) not in TRANSITIONS:
         raise ExamTransitionRefused(
-            f"« {event} » n'est pas possible pour un examen au statut « {status} »."
+            f"« {_EVENTS[event]} » n'est pas possible pour un examen « {_STATUSES[status]} »."
         )
     return TRANSITIONS[status, event]

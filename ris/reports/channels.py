@@ -25,7 +25,7 @@ class ChannelName(StrEnum):
 
 
 class Operation(StrEnum):
-    """What one delivery asks of its channel (engineering.md §1.3)."""
+    """What one delivery asks of its channel."""
 
     SUBMIT = "submit"
     REPLACE = "replace"

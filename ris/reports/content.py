@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Restrictions chosen by the radiologist (dmp.md §6.4, ruling 37)."""
+    """Restrictions chosen by the radiologist."""
 
     HIDDEN_FROM_PATIENT = "INVISIBLE_PATIENT"
     HIDDEN_FROM_GUARDIANS = "INVISIBLE_REPRESENTANTS_LEGAUX"

@@ -3,11 +3,12 @@
 The signing route is in `ris.diffusion`: a signature schedules deliveries.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AwareDatetime
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
@@ -51,8 +52,8 @@ def review_reports(
     request: Request,
     session: Db,
     _principal: Reader,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
 ) -> list[ReviewItem]:
     """List the reports not yet validated over a period; by default the site's review period."""
     settings: ReportSettings = request.app.state.settings.reports

@@ -69,7 +69,9 @@ def create_draft(
 
 def get(session: Session, report_id: UUID, *, lock: bool = False) -> Report:
     """Return one report, *lock*ed for the transaction if asked; raises `ReportNotFound`."""
-    report = session.get(Report, report_id, with_for_update=lock)
+    # NO KEY UPDATE: a delivery being written refers to the report and must not wait for it
+    locked = {"key_share": True} if lock else False
+    report = session.get(Report, report_id, with_for_update=locked)
     if report is None:
         raise ReportNotFound("Ce compte rendu n'existe pas.")
     return report

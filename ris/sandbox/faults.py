@@ -19,7 +19,7 @@ Kind = Literal["delay", "drop", "http", "soap", "smtp", "close_mid_message"]
 class Fault:
     """One misfortune.
 
-    *kind*: `delay` (answer normally after *seconds*), `drop` (cut without an answer), `http`
+    *kind*: `delay` (answer normally after *seconds*), `drop` (cut, after *seconds*), `http`
     (answer *status*), `soap` (fault whose subcode is *code*), `smtp` (reply *status*, enhanced
     *code*), `close_mid_message` (cut in the middle of the answer). *times*: how many calls suffer
     it. *after*: the effect takes place first (the answer alone is lost), else nothing is done.
@@ -43,8 +43,12 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The script: a queue of faults per operation; operation `*` strikes any call."""
+    """The script: a queue of faults per operation; operation `*` strikes any call.
 
+    *suffered* names the operations struck so far, oldest first.
+    """
+
+    suffered: list[str] = field(default_factory=list)
     _queues: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,6 +62,7 @@ class Faults:
         with self._lock:
             for queue in (self._queues[operation], self._queues[ANY]):
                 if queue:
+                    self.suffered.append(operation)
                     return queue.pop(0)
         return None
 

@@ -28,4 +28,4 @@ def read_version(if_match: str | None) -> int:
 def check(if_match: str | None, version: int) -> None:
     """Raise PreconditionRequired (428), or Stale (412) when the row moved on since it was read."""
     if read_version(if_match) != version:
-        raise Stale("Rechargez la fiche, puis refaites votre modification.")
+        raise Stale("Relisez-la, puis refaites votre modification.")

@@ -78,7 +78,7 @@ def decode(cursor: str) -> tuple[Any, ...]:
     """Return the key of an opaque form. Raises `BadCursor`."""
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadCursor from error
     if not isinstance(found, list):
         raise BadCursor

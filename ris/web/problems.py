@@ -13,10 +13,12 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from ris.core import clock, ids
 from ris.core.errors import RisError, Throttled
+from ris.web.database_errors import meaning
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -34,7 +36,6 @@ _TITLES: Final = {
 _MESSAGES: Final = {
     "missing": "Champ obligatoire.",
     "extra_forbidden": "Champ inconnu.",
-    "json_invalid": "JSON illisible.",
     "string_too_short": "Texte trop court.",
     "string_too_long": "Texte trop long.",
     "string_pattern_mismatch": "Format non respecté.",
@@ -43,6 +44,24 @@ _MESSAGES: Final = {
     "too_short": "Liste trop courte.",
     "too_long": "Liste trop longue.",
 }
+_DATE: Final = ("DATE_INVALID", "Date attendue au format AAAA-MM-JJ.")
+_INSTANT: Final = (
+    "DATETIME_INVALID",
+    "Date et heure attendues avec leur fuseau, par exemple 2026-01-31T14:30:00+01:00.",
+)
+_NUMBER: Final = ("INTEGER_INVALID", "Nombre entier attendu.")
+_BOOLEAN: Final = ("BOOLEAN_INVALID", "Valeur attendue : true ou false.")
+_UUID: Final = ("UUID_INVALID", "Identifiant UUID attendu, 36 caractères.")
+_FORMATS: Final = {
+    "date": _DATE,
+    "datetime": _INSTANT,
+    "timezone": _INSTANT,
+    "int": _NUMBER,
+    "bool": _BOOLEAN,
+    "uuid": _UUID,
+    "json": ("JSON_INVALID", "JSON illisible."),
+}
+_PATTERNS: Final = {"^[0-9]{11}$": "11 chiffres attendus."}
 
 
 def problem(
@@ -64,10 +83,11 @@ def problem(
         "code": code,
         "title": title,
         "status": status,
+        "rem": list(rem),
         "instance": f"urn:uuid:{ids.new()}",
     }
     request_id = getattr(request.state, "request_id", None)
-    optional = {"detail": detail, "rem": list(rem), "request_id": request_id}
+    optional = {"detail": detail, "request_id": request_id}
     content |= {name: value for name, value in optional.items() if value}
     sent = {"Cache-Control": "no-store", **(headers or {})}
     if request_id:
@@ -98,12 +118,9 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
     """Answer a request that does not fit its schema: where and what, never the value."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     listed = [
-        {
-            "pointer": _pointer(entry["loc"]),
-            "code": str(entry["type"]).upper(),
-            "message": _MESSAGES.get(entry["type"], "Valeur non valide."),
-        }
+        {"pointer": _pointer(entry), "code": code, "message": message}
         for entry in error.errors()
+        for code, message in [_explained(entry)]
     ]
     return problem(request, 422, "INVALID", _TITLES[422], errors=listed)
 
@@ -114,6 +131,17 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     code = HTTPStatus(error.status_code).name
     title = _TITLES.get(error.status_code, "Requête refusée")
     return problem(request, error.status_code, code, title, headers=error.headers)
+
+
+def on_database_error(request: Request, error: Exception) -> Response:
+    """Answer what the database refused: a lost race, an impossible value; else it is a defect."""
+    assert isinstance(error, DBAPIError)  # noqa: S101 - registered for this class only
+    known = meaning(error)
+    if known is None:
+        return on_defect(request, error)
+    state = getattr(error.orig, "sqlstate", None)
+    structlog.get_logger().warning("web.database_refused", code=known.code, sqlstate=state)
+    return on_ris_error(request, known)
 
 
 def on_defect(request: Request, error: Exception) -> Response:
@@ -127,10 +155,25 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RisError, on_ris_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(DBAPIError, on_database_error)
     app.add_exception_handler(Exception, on_defect)
 
 
-def _pointer(loc: tuple[int | str, ...]) -> str:
+def _explained(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return our code and the French message for one error of the schema."""
+    kind = str(entry["type"])
+    family, _, failure = kind.partition("_")
+    if family in _FORMATS and failure:
+        return _FORMATS[family]
+    pattern = entry.get("ctx", {}).get("pattern")
+    message = _PATTERNS.get(str(pattern)) or _MESSAGES.get(kind, "Valeur non valide.")
+    return kind.upper(), message
+
+
+def _pointer(entry: Mapping[str, Any]) -> str:
     """Return a JSON pointer (RFC 6901) into the body; other places keep their name first."""
+    loc: tuple[int | str, ...] = entry["loc"]
+    if entry["type"] == "json_invalid":  # its place is an offset in the text
+        return ""
     parts = loc[1:] if loc and loc[0] == "body" else loc
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

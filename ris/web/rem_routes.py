@@ -40,7 +40,7 @@ class TestOut(BaseModel):
 
 
 class RequirementOut(BaseModel):
-    """One requirement with its coverage; *profile* is a code of rem.md §5, *code* `path#symbol`."""
+    """One requirement with its coverage; *profile* as in the REM, *code* `path#symbol`."""
 
     id: str
     wave: Wave
@@ -93,7 +93,7 @@ def list_requirements(
 @router.get("/rem/export", response_class=Response)
 @satisfies("LOC-TRC-01")
 def export_requirements(layout: Layout = Layout.ANS) -> Response:
-    """Return the official numbers as CSV in the columns of a REM sheet (rem.md §2.1)."""
+    """Return the official numbers as CSV in the columns of a REM sheet."""
     name = f'attachment; filename="rem-{layout}.csv"'
     content = ans_csv(list(matrix().values())).encode("utf-8-sig")
     return Response(content, media_type="text/csv", headers={"Content-Disposition": name})

@@ -22,7 +22,7 @@ def unit_of_work(request: Request) -> Iterator[Session]:
         with database.transaction() as session:
             yield session
     except StaleDataError as error:
-        raise Stale from error
+        raise Stale("Relisez-la, puis refaites votre modification.") from error
 
 
 Db = Annotated[Session, Depends(unit_of_work, scope="function")]

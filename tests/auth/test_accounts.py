@@ -1,6 +1,7 @@
 """Granting roles, linking PSC identities to accounts, and turning a situation into an author."""
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ris.auth import accounts, situations, structures
@@ -11,11 +12,12 @@ from ris.auth.errors import (
     RoleDenied,
     StructureUnusable,
 )
-from ris.auth.model import AccountStatus
+from ris.auth.model import AccountIdentifier, AccountStatus
 from ris.auth.rights import Role
 from ris.auth.userinfo import parse
 from ris.core.audit import Actor
 from ris.core.errors import Forbidden, Invalid, NotFound
+from ris.rem.evidence import Evidence
 from ris.sandbox.psc_people import (
     ADMINISTRATOR,
     RADIOLOGIST_A,
@@ -27,14 +29,24 @@ from ris.sandbox.psc_people import (
 UUID_NAME = "d2c6b2a4-83a1-4d4b-94e8-000000000000"
 
 
-def test_the_same_rpps_under_another_name_id_is_the_same_account(session: Session) -> None:
+@pytest.mark.rem("RIS.PSC.01", scenario="PSC 02.01")
+def test_the_same_rpps_under_another_name_id_is_the_same_account(
+    session: Session, evidence: Evidence
+) -> None:
     granted = accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
     claims = RADIOLOGIST_A.userinfo() | {"SubjectNameID": UUID_NAME}
     assert accounts.link(session, parse(claims)).id == granted.id
     alone = claims | {"otherIds": []}
     assert accounts.link(session, parse(alone)).id == granted.id
+    known = session.execute(
+        select(AccountIdentifier.system, AccountIdentifier.value).where(
+            AccountIdentifier.account_id == granted.id
+        )
+    )
+    evidence.add("01", "identifiers.json", {"identifiers": [list(row) for row in known]})
 
 
+@pytest.mark.rem("RIS.PSC.01", scenario="PSC 02.01")
 def test_identifiers_of_two_accounts_are_a_conflict(session: Session) -> None:
     accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
     accounts.grant(session, RADIOLOGIST_B.ps_idnat, Role.RADIOLOGIST)
@@ -108,3 +120,15 @@ def test_the_situation_of_another_account_is_unknown(session: Session) -> None:
     listed = situations.refresh(session, one, parse(RADIOLOGIST_A.userinfo()))
     with pytest.raises(NotFound):
         situations.professional_of(session, other.id, listed[0].id)
+
+
+@pytest.mark.parametrize("typed", ["10005531586", "810005531587", "8", "5/x", "DUPONT", "8 1000"])
+def test_a_role_is_not_granted_to_what_is_no_identifier(session: Session, typed: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        accounts.grant(session, typed, Role.SECRETARY)
+    assert refused.value.code == "PS_IDNAT_INVALID"
+
+
+@pytest.mark.parametrize("typed", [UUID_NAME, "ANS20200722173946", "3750012345/CPET00002"])
+def test_a_role_is_granted_to_any_form_of_identifier(session: Session, typed: str) -> None:
+    assert accounts.grant(session, typed, Role.SECRETARY).ps_idnat == typed

@@ -122,7 +122,7 @@ def test_a_correspondent_is_found_by_rpps_and_kept(
 
 @pytest.mark.rem("RIS.ANN.02", scenario="ANN/va1.02.01")
 def test_the_account_of_the_same_rpps_takes_the_directory_s_names(
-    directory: Directory, database: Database
+    directory: Directory, database: Database, evidence: Evidence
 ) -> None:
     with database.transaction() as session:
         accounts.grant(session, REQUESTER.ps_idnat, Role.REFERRER)
@@ -130,8 +130,11 @@ def test_the_account_of_the_same_rpps_takes_the_directory_s_names(
     with database.transaction() as session:
         account = session.scalars(select(Account)).one()
         assert (account.family, account.given) == (REQUESTER.family, REQUESTER.given)
+        shown = {"ps_idnat": account.ps_idnat, "family": account.family, "given": account.given}
+    evidence.add("02", "account-updated.json", shown)
 
 
+@pytest.mark.rem("RIS.ANN.05", scenario="ANN/va1.05.01")
 def test_the_old_copy_serves_while_the_annuaire_is_down(
     directory: Directory, annuaire: tuple[Annuaire, AnnuaireSettings]
 ) -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from ris.auth.rights import MATRIX, Permission, Role, allowed, permissions_of, profession_allows
+from ris.auth.rights import (
+    LABELS,
+    MATRIX,
+    Permission,
+    Role,
+    allowed,
+    permissions_of,
+    profession_allows,
+)
 
 HEALTH = {one for one in Permission if one.split(".")[0] in {"patient", "ins", "insi", "identity",
           "exam", "report", "mss", "delivery", "dmp", "dashboard"}}  # fmt: skip
@@ -54,3 +62,7 @@ def test_a_profession_limits_and_never_gives(
     role: Role, held: list[tuple[str, str]], expected: bool
 ) -> None:
     assert profession_allows(role, held) is expected
+
+
+def test_every_permission_has_a_french_name() -> None:
+    assert set(LABELS) == set(Permission)

@@ -36,11 +36,35 @@ def test_the_administrator_grants_a_role_and_the_person_signs_in(
         assert session.scalars(query).one().last_login_at is not None
 
 
+@pytest.mark.rem("RIS.ANN.02", scenario="ANN/va1.02.01")
+def test_a_new_user_is_named_as_in_the_directory_and_granted_even_without_it(
+    annuaire: tuple[Annuaire, AnnuaireSettings],  # first: it outlives our connections to it
+    make_site: Callable[[AuthSettings], Site],
+    site: Site,
+    auth_settings: AuthSettings,
+    evidence: Evidence,
+) -> None:
+    browser = make_site(auth_settings.model_copy(update={"annuaire": annuaire[1]})).browser()
+    browser.sign_in(ADMINISTRATOR)
+    wanted = {"ps_idnat": REQUESTER.ps_idnat, "role": "REFERRER"}
+    answer = browser.application.post("/v1/accounts", json=wanted, headers=browser.csrf())
+    with site.database.transaction() as session:
+        query = select(Account).where(Account.ps_idnat == REQUESTER.ps_idnat)
+        account = session.scalars(query).one()
+        assert (account.family, account.given) == (REQUESTER.family, REQUESTER.given)
+        named = {"ps_idnat": account.ps_idnat, "family": account.family, "given": account.given}
+    evidence.add("01", "account-created.json", {"answer": answer.json(), "account": named})
+    annuaire[0].down = True
+    again = {**wanted, "role": "RADIOLOGIST"}
+    assert browser.application.post("/v1/accounts", json=again, headers=browser.csrf()).is_success
+
+
 def test_nobody_else_grants_roles_or_reads_certificates(browser: Browser) -> None:
     browser.sign_in(RADIOLOGIST_A)
     wanted = {"ps_idnat": RADIOLOGIST_A.ps_idnat, "role": "ADMIN_SECURITY"}
     answer = browser.application.post("/v1/accounts", json=wanted, headers=browser.csrf())
     assert answer.status_code == 403
+    assert answer.json()["detail"] == "Il vous manque le droit « administrer les comptes »."
     assert browser.application.get("/v1/certificates").status_code == 403
 
 

@@ -135,3 +135,13 @@ def test_an_exported_head_betrays_a_cut_tail(database: Database) -> None:
         session.execute(text("delete from audit_event where seq = 3"))
         assert list(audit.broken_links(session)) == []  # the chain alone does not see it
         assert not audit.still_holds(session, exported)
+
+
+def test_an_exported_journal_is_verified_without_the_database(session: Session) -> None:
+    events = [audit.record(session, "test.done", detail={"n": n}) for n in range(3)]
+    lines = [audit.exported(event) for event in events]
+    assert list(audit.broken_lines(lines)) == []
+    forged = lines[1].replace('"n":1', '"n":7')
+    assert forged != lines[1]
+    assert list(audit.broken_lines([lines[0], forged, lines[2]])) == [2]
+    assert list(audit.broken_lines([lines[0], lines[2]])) == [3]

@@ -101,7 +101,7 @@ def test_a_denied_key_is_masked_at_any_depth(lines: io.StringIO, key: str) -> No
 def test_the_context_is_on_every_line_of_every_library(lines: io.StringIO) -> None:
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
         structlog.get_logger().info("ours")
-        logging.getLogger("procrastinate").info("theirs")
+        logging.getLogger("uvicorn.error").info("theirs")
     assert [entry["request_id"] for entry in entries(lines)] == ["r-1", "r-1"]
     assert {"timestamp", "level", "logger", "event"} <= set(entries(lines)[0])
 

@@ -1,5 +1,6 @@
 """Counting, pure, on the data set of rem.md §11.6: 240 reports over 24 months."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import product
 
@@ -8,6 +9,7 @@ import pytest
 from ris.core import ids
 from ris.core.clock import PARIS
 from ris.diffusion.dashboard import CHANNELS, Line, count, periods, within
+from ris.rem.evidence import Evidence
 
 NOW = datetime(2026, 12, 15, 10, 0, tzinfo=UTC)
 
@@ -31,7 +33,7 @@ def with_one_failure_each(lines: list[Line]) -> list[Line]:
 
 @pytest.mark.rem("RIS.TBB.01", scenario="TBB/va1.03.01")
 @pytest.mark.rem("RIS.TBB.03", scenario="TBB/va1.05.01")
-def test_two_years_of_reports_with_one_failure_of_each_kind() -> None:
+def test_two_years_of_reports_with_one_failure_of_each_kind(evidence: Evidence) -> None:
     counts = count(with_one_failure_each(two_years()))
     for name in CHANNELS:
         found = counts.channels[name]
@@ -39,13 +41,16 @@ def test_two_years_of_reports_with_one_failure_of_each_kind() -> None:
         assert (found.with_ins, found.without_ins, found.waiting) == (239, 0, 0)
     assert counts.files == dict.fromkeys(CHANNELS, 239)
     assert counts.files_all_three == 237
+    evidence.add("01", "counts-240-reports.json", asdict(counts))
 
 
 @pytest.mark.rem("RIS.TBB.01", scenario="TBB/va1.03.01")
-def test_the_periods_cut_at_midnight_in_paris() -> None:
+def test_the_periods_cut_at_midnight_in_paris(evidence: Evidence) -> None:
     lines = two_years()
     totals = [count(within(lines, one)).channels["dmp"].total for one in periods(NOW)]
     assert totals == [10, 120, 120]
+    counts = {one.name: asdict(count(within(lines, one))) for one in periods(NOW)}
+    evidence.add("02", "periods-240-reports.json", counts)
     eve = Line(
         ids.new(), ids.new(), "dmp", "delivered", True, datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
     )

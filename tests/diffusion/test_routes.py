@@ -18,6 +18,7 @@ from ris.core.db import Database
 from ris.diffusion import metrics
 from ris.diffusion.decision import Facts
 from ris.diffusion.routes import router
+from ris.rem.evidence import Evidence
 from ris.reports.channels import ChannelName
 from ris.sandbox.server import serve
 from ris.web import health, middleware, problems
@@ -76,7 +77,7 @@ def sign(http: httpx.Client, report_id: UUID, **headers: str) -> httpx.Response:
 @pytest.mark.rem("RIS.DMP.01", scenario="DMP/va1.13.01")
 @pytest.mark.rem("RIS.MSS.23", scenario="MSS/va1.29.01")
 def test_a_signature_schedules_everything_and_its_progress_is_shown(
-    http: httpx.Client, full: Bench
+    http: httpx.Client, full: Bench, evidence: Evidence
 ) -> None:
     report_id = full.report()
     answer = sign(http, report_id)
@@ -91,6 +92,7 @@ def test_a_signature_schedules_everything_and_its_progress_is_shown(
     assert all(one["attempts"][0]["outcome"] == "ok" for one in shown)
     assert {one["recipient_name"] for one in shown} == {"", "Stéphane TESTGENE", "Ève TESTPNEUMO"}
     assert "@" not in str(shown)
+    evidence.add("01", "deliveries.json", {"signature": signed, "deliveries": shown})
 
 
 def test_a_signature_needs_the_version_that_was_read(http: httpx.Client, full: Bench) -> None:
@@ -128,18 +130,52 @@ def test_a_secretary_may_not_sign(
     assert full.deliveries() == []
 
 
-@pytest.mark.rem("RIS.TBB.03")
-def test_failures_are_listed_and_replayed(http: httpx.Client, full: Bench) -> None:
+@pytest.mark.rem("RIS.TBB.03", scenario="TBB/va1.05.01")
+def test_failures_are_listed_and_replayed(
+    http: httpx.Client, full: Bench, evidence: Evidence
+) -> None:
     full.remotes[ChannelName.DMP].script("refused")
     sign(http, full.report())
     for row in full.deliveries():
         full.attempt(row.id)
     (failed,) = http.get("/v1/deliveries?state=failed&state=dead").json()["items"]
     assert (failed["channel"], failed["last_error_code"]) == ("dmp", "REMOTE_REFUSED")
+    counted = http.get("/v1/dashboard").json()["periods"][0]["channels"]
+    assert (counted["dmp"]["failures"], counted["mss_ps"]["failures"]) == (1, 0)
+    evidence.add("02", "failures.json", {"failed": failed, "dashboard": counted})
     again = http.post(f"/v1/deliveries/{failed['id']}/replay")
     assert (again.status_code, again.json()["state"]) == (200, "pending")
     refused = http.post(f"/v1/deliveries/{full.deliveries()[1].id}/cancel")
     assert (refused.status_code, refused.json()["code"]) == (409, "DELIVERY_STATE")
+
+
+@pytest.mark.rem("RIS.INS.51", scenario="INS/va1.46.01")
+def test_the_partners_who_received_the_ins_are_listed(
+    http: httpx.Client, full: Bench, evidence: Evidence
+) -> None:
+    sign(http, full.report())
+    for row in full.deliveries():
+        full.attempt(row.id)
+    full.facts = Facts(qualified=False)
+    without = http.post(
+        f"/v1/reports/{full.report()}/signature", headers={"If-Match": '"1"'}
+    ).json()
+    for row in without["deliveries"]:
+        full.attempt(UUID(row["id"]))
+    url = "/v1/deliveries?with_ins=true&state=delivered&state=acknowledged"
+    told = http.get(url).json()["items"]
+    assert {(one["channel"], one["recipient"]) for one in told} == {
+        ("dmp", ""),
+        ("mss_patient", "patient"),
+        ("mss_ps", sample.REQUESTER.ps_idnat),
+        ("mss_ps", sample.CORRESPONDENT.ps_idnat),
+    }
+    assert len(told) == 4
+    assert all(one["finished_at"] for one in told)
+    assert {one["ps_idnat"] for one in told} == {sample.RADIOLOGIST.ps_idnat}
+    others = http.get("/v1/deliveries?with_ins=false&state=delivered").json()["items"]
+    assert {one["channel"] for one in others} == {"mss_ps"}
+    evidence.add("01", "partners.json", {"items": told})
 
 
 def test_the_list_of_deliveries_is_paged(http: httpx.Client, full: Bench) -> None:
@@ -155,12 +191,19 @@ def test_the_list_of_deliveries_is_paged(http: httpx.Client, full: Bench) -> Non
 
 
 @pytest.mark.rem("RIS.MSS.20", scenario="MSS/va1.31.01")
-def test_a_report_is_sent_by_hand_to_one_more_professional(http: httpx.Client, full: Bench) -> None:
+def test_a_report_is_sent_by_hand_to_one_more_professional(
+    http: httpx.Client, full: Bench, evidence: Evidence
+) -> None:
     report_id = full.report()
     sign(http, report_id)
     answer = http.post(f"/v1/reports/{report_id}/deliveries", json={"rpps": sample.REQUESTER.rpps})
     assert (answer.status_code, answer.json()["generation"]) == (201, 1)
     assert len(full.deliveries()) == 5
+    by_hand = answer.json()["id"]
+    full.attempt(UUID(by_hand))
+    sent = http.get(f"/v1/deliveries/{by_hand}").json()
+    assert (sent["channel"], sent["operation"], sent["state"]) == ("mss_ps", "send", "delivered")
+    evidence.add("01", "sent-by-hand.json", sent)
 
 
 @pytest.mark.rem("RIS.MSS.25", scenario="MSS/va1.22.01")
@@ -179,7 +222,7 @@ def test_an_unknown_delivery_is_a_404(http: httpx.Client) -> None:
 
 @pytest.mark.rem("RIS.TBB.01", scenario="TBB/va1.03.01")
 def test_the_dashboard_counts_by_channel_and_by_professional(
-    http: httpx.Client, full: Bench
+    http: httpx.Client, full: Bench, evidence: Evidence
 ) -> None:
     sign(http, full.report())
     full.remotes[ChannelName.MSS_PATIENT].script("refused")
@@ -192,6 +235,7 @@ def test_the_dashboard_counts_by_channel_and_by_professional(
     assert month["channels"]["mss_patient"]["failures"] == 1
     assert month["files"] == {"dmp": 1, "mss_ps": 1, "mss_patient": 0}
     assert month["files_all_three"] == 0
+    evidence.add("01", "dashboard.json", http.get("/v1/dashboard").json())
     other = http.get("/v1/dashboard?rpps=10000000000").json()["periods"][0]
     assert other["channels"]["dmp"]["total"] == 0
     mine = http.get(f"/v1/dashboard?rpps={sample.RADIOLOGIST.rpps}").json()["periods"][0]

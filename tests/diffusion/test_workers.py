@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ris.diffusion import engine
 from ris.diffusion.staff import attempts_of
 from tests.diffusion.bench import Bench
 
@@ -126,3 +127,24 @@ def test_once_drains_and_exits(bench: Bench, start: Start) -> None:
     bench.sign(bench.report())
     assert start(mode="once").wait(timeout=30) == 0
     assert all_delivered(bench)
+
+
+def test_two_rescues_at_once_leave_the_job_of_a_dead_worker_waiting(bench: Bench) -> None:
+    bench.sign(bench.report())
+    bench.sql("update procrastinate_jobs set status = 'doing' returning id")
+    with bench.database.transaction() as one, bench.database.transaction() as other:
+        assert (engine.rescue(one, 30), engine.rescue(other, 30)) == (1, 0)
+    with bench.database.transaction() as late:
+        assert engine.rescue(late, 30) == 0
+    assert bench.sql("select status::text from procrastinate_jobs") == [("todo",)]
+
+
+def test_a_rescued_job_gives_way_to_the_one_that_took_its_place(bench: Bench) -> None:
+    bench.sign(bench.report())
+    bench.sql("update procrastinate_jobs set status = 'doing' returning id")
+    (row,) = bench.deliveries()
+    with bench.database.transaction() as session:
+        engine.enqueue(session, session.merge(row, load=False))
+    with bench.database.transaction() as session:
+        assert engine.rescue(session, 30) == 1
+    assert bench.sql("select status::text from procrastinate_jobs") == [("todo",)]

@@ -235,7 +235,7 @@ def test_multipart_answers_are_read_too(bench: Bench) -> None:
 
 
 @pytest.mark.rem("RIS.DMP.02", scenario="DMP/va1.09.01")
-def test_a_correction_replaces_the_current_entry(bench: Bench) -> None:
+def test_a_correction_replaces_the_current_entry(bench: Bench, evidence: Evidence) -> None:
     first, sent = bench.submit(report())
     ids = replace(report(version=2).n1, replaces=first.content.n1.unique_id)
     corrected = bench.signed(report(version=2, n1=ids))
@@ -245,6 +245,7 @@ def test_a_correction_replaces_the_current_entry(bench: Bench) -> None:
     assert former is not None
     assert former.status == DEPRECATED
     assert [each.content for each in bench.sandbox.registry.reports()] == [corrected.n1]
+    evidence.add("01", "dmp-replace.mime", bench.sandbox.submissions[1].body)
 
 
 def test_a_replaced_version_that_is_unknown_is_told(bench: Bench) -> None:
@@ -257,7 +258,7 @@ def test_a_replaced_version_that_is_unknown_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.rem("RIS.DMP.02", scenario="DMP/va1.09.01")
-def test_a_report_sent_in_error_is_deleted(bench: Bench) -> None:
+def test_a_report_sent_in_error_is_deleted(bench: Bench, evidence: Evidence) -> None:
     document, sent = bench.submit(report())
     ticket = bench.prepare(document, Operation.DELETE, sent.delivery_id)
     accepted = bench.deliver(ticket)
@@ -265,6 +266,7 @@ def test_a_report_sent_in_error_is_deleted(bench: Bench) -> None:
     entry = bench.sandbox.registry.by_unique_id(document.content.n1.unique_id)
     assert entry is not None
     assert (entry.status, accepted.remote_reference) == (DELETED, entry.entry_uuid)
+    evidence.add("02", "dmp-delete.xml", bench.sandbox.received[-1].body)
     assert bench.channel.probe(ticket) is Probe.FOUND
 
 

@@ -20,6 +20,7 @@ from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.dmp.routes import DmpDesk, router
 from ris.identity.model import Patient
+from ris.rem.evidence import Evidence
 from ris.sandbox.server import serve
 from ris.web import problems
 
@@ -87,7 +88,7 @@ def patient(database: Database) -> UUID:
 
 @pytest.mark.rem("RIS.DMP.03", scenario="DMP/va1.12.01")
 def test_a_radiologist_blocks_and_releases_the_feeding(
-    site: Site, patient: UUID, database: Database
+    site: Site, patient: UUID, database: Database, evidence: Evidence
 ) -> None:
     url = f"/patients/{patient}/dmp-opposition"
     made = site.api.post(url, json={"scope": "patient", "reason": "motif légitime"})
@@ -104,6 +105,7 @@ def test_a_radiologist_blocks_and_releases_the_feeding(
     with database.transaction() as session:
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.seq)).all()
     assert list(actions) == ["dmp.opposed", "dmp.opposition_lifted"]
+    evidence.add("01", "opposition.json", {"made": made.json(), "lifted": lifted.json()})
 
 
 def test_a_secretary_sees_an_opposition_and_does_not_record_it(site: Site, patient: UUID) -> None:

@@ -95,16 +95,20 @@ BY_STATUS: dict[str, Maker] = {
 }
 
 
-@pytest.mark.rem("RIS.INS.22")
-def test_a_new_identity_is_provisional_and_has_its_ipp(desk: Desk) -> None:
+@pytest.mark.rem("RIS.INS.22", scenario="INS/va1.54.01-02")
+@pytest.mark.rem("RIS.INS.12", scenario="INS/va1.22.01")
+def test_a_new_identity_is_provisional_and_has_its_ipp(desk: Desk, evidence: Evidence) -> None:
     api = desk()
     first, second = create(api), create(api)
     assert first["status"] == "provisoire"
     assert int(second["ipp"]) == int(first["ipp"]) + 1
     assert first["ins"] is None
+    assert (first["used_family"], first["used_given"]) == ("", "")
+    evidence.add("01", "created.json", {"sent": PATIENT, "answer": first})
 
 
 @pytest.mark.rem("RIS.INS.01", scenario="INS/va1.01.01")
+@pytest.mark.rem("RIS.INS.01", scenario="INS/va1.56.01")
 def test_the_ten_fields_of_an_identity_are_there(desk: Desk, evidence: Evidence) -> None:
     api = desk()
     patient = qualified(api, used_family="DURAND", used_given="DOM")
@@ -121,7 +125,9 @@ def test_the_ten_fields_of_an_identity_are_there(desk: Desk, evidence: Evidence)
 
 
 @pytest.mark.rem("RIS.INS.01", scenario="INS/va1.56.04")
-def test_the_billing_number_is_another_field_that_never_says_ins(desk: Desk) -> None:
+def test_the_billing_number_is_another_field_that_never_says_ins(
+    desk: Desk, evidence: Evidence
+) -> None:
     api = desk()
     shown = create(api, billing_number="253072B07300470")
     assert shown["billing_number_recorded"] is True
@@ -130,6 +136,7 @@ def test_the_billing_number_is_another_field_that_never_says_ins(desk: Desk) -> 
     label = desk_schema(api)["PatientIn"]["properties"]["billing_number"]["description"]
     assert "INS" not in label
     assert "matricule" not in desk_schema(api)["PatientIn"]["properties"]
+    evidence.add("01", "fields.json", desk_schema(api)["PatientIn"])
 
 
 def desk_schema(api: httpx.Client) -> Json:
@@ -181,12 +188,16 @@ def test_provisional_then_recovered_then_qualified(desk: Desk, evidence: Evidenc
 
 
 @pytest.mark.rem("RIS.INS.26")
-def test_each_status_change_keeps_who_when_and_the_former_status(desk: Desk) -> None:
+def test_each_status_change_keeps_who_when_and_the_former_status(
+    desk: Desk, evidence: Evidence
+) -> None:
     api = desk()
     patient = qualified(api)
     rows = api.get(f"/patients/{patient['id']}/history").json()
     assert all(row["at"] and row["account_id"] and row["ps_idnat"] for row in rows)
     assert [row["event"] for row in rows] == ["created", "insi_accepted", "document_validated"]
+    assert [row["from_status"] for row in rows] == [None, "provisoire", "récupérée"]
+    evidence.add("01", "history.json", {"history": rows})
 
 
 @pytest.mark.rem("RIS.INS.13", scenario="INS/va1.52.01")
@@ -293,7 +304,7 @@ def test_every_call_is_kept_with_all_that_came_back(
 @pytest.mark.rem("RIS.INS.40", scenario="INS/va1.38.01")
 @pytest.mark.rem("RIS.INS.41", scenario="INS/va1.35.01")
 @pytest.mark.rem("RIS.INS.50", scenario="INS/va1.34.01")
-def test_a_vitale_card_finds_its_owner(desk: Desk, evidence: Evidence) -> None:
+def test_a_vitale_card_finds_its_owner(desk: Desk, database: Database, evidence: Evidence) -> None:
     api = desk()
     patient = create(api)
     card = {"matricule": MATRICULE, "opener": MATRICULE, "birth_family": "PAT-TROIS",
@@ -301,7 +312,13 @@ def test_a_vitale_card_finds_its_owner(desk: Desk, evidence: Evidence) -> None:
     found = insi_search(api, patient, vitale=card)
     assert found["calls"][0]["operation"] == "vitale"
     assert accept(api, patient, found).json()["status"] == "récupérée"
+    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()
+    assert [(call["operation"], call["code"]) for call in journal] == [("vitale", "00")]
+    with database.transaction() as session:
+        kept = session.scalars(select(InsiCall)).one()
+    assert (kept.answer["matricule"], kept.answer["oid"]) == (MATRICULE, TEST)
     evidence.add("01", "vitale.json", found)
+    evidence.add("02", "journal.json", {"calls": journal, "answer": kept.answer})
 
 
 def test_several_found_are_narrowed_by_given_names_then_birthplace(desk: Desk) -> None:
@@ -510,10 +527,16 @@ def test_a_super_user_edit_costs_one_status_and_the_ins(  # noqa: PLR0917 - fixt
         pytest.param("qualifiée", marks=pytest.mark.rem("RIS.INS.32", scenario="INS/va1.60.04")),
     ],
 )
-def test_a_super_user_edit_of_the_used_name_costs_nothing(desk: Desk, status: str) -> None:
+def test_a_super_user_edit_of_the_used_name_costs_nothing(
+    desk: Desk, database: Database, evidence: Evidence, status: str
+) -> None:
     api = desk()
     patient = BY_STATUS[status](api)
-    assert edit(api, patient, used_family="MARTIN").json()["status"] == status
+    after = edit(api, patient, used_family="MARTIN").json()
+    assert (after["status"], after["used_family"]) == (status, "MARTIN")
+    with database.transaction() as session:
+        assert session.get_one(Patient, patient["id"]).ins_matricule == MATRICULE
+    evidence.add("01", f"{status[:4]}.json", after)
 
 
 def test_a_super_user_must_say_why(desk: Desk) -> None:
@@ -569,7 +592,9 @@ def test_each_display_of_an_ins_is_journaled(
 
 @pytest.mark.rem("RIS.INS.05", scenario="INS/va1.50.01")
 @pytest.mark.rem("RIS.INS.06", scenario="INS/va1.32.01")
-def test_seeing_an_ins_and_calling_insi_are_separate_rights(desk: Desk, evidence: Evidence) -> None:
+def test_seeing_an_ins_and_calling_insi_are_separate_rights(
+    desk: Desk, database: Database, evidence: Evidence
+) -> None:
     api = desk()
     patient = qualified(api)
     blind = desk(less=frozenset({Permission.INS_READ}))
@@ -580,6 +605,9 @@ def test_seeing_an_ins_and_calling_insi_are_separate_rights(desk: Desk, evidence
     assert refused.status_code == 403
     assert show(deaf, patient)["ins"] is not None
     assert desk(Role.ADMIN_TECH).get(f"/patients/{patient['id']}").status_code == 403
+    with database.transaction() as session:
+        read = select(AuditEvent).where(AuditEvent.action == "ins.read")
+        assert len(session.scalars(read).all()) == 1
     evidence.add("01", "refused.json", refused.json())
 
 
@@ -607,6 +635,26 @@ def test_a_document_of_low_trust_or_off_the_list_does_not_validate(
         assert (answer.status_code, answer.json()["code"]) == (422, "IDENTITY_DOCUMENT_REFUSED")
         evidence.add("01", f"{kind}.json", answer.json())
     assert show(api, patient)["status"] == "provisoire"
+
+
+@pytest.mark.rem("RIS.INS.19", scenario="INS/va1.26.01")
+def test_an_expired_document_is_recorded_and_validates_nothing(desk: Desk) -> None:
+    api = desk()
+    patient = create(api)
+    path = f"/patients/{patient['id']}/documents"
+    expired = {"type": "CN", "expires_on": "2020-03-09"}
+    answer = api.post(path, json={**expired, "validate_identity": True})
+    assert (answer.status_code, answer.json()["code"]) == (422, "DOCUMENT_EXPIRED")
+    assert answer.json()["detail"] == "Ce titre est expiré depuis le 09/03/2020."
+    noted = api.post(path, json=expired)
+    assert (noted.status_code, noted.json()["validated"]) == (201, False)
+    assert show(api, patient)["status"] == "provisoire"
+
+
+def test_the_refusal_says_when_a_document_is_for_a_minor(desk: Desk) -> None:
+    api = desk()
+    refused = validate(api, create(api), "AN").json()
+    assert refused["detail"] == "Ce titre n'est admis que pour un mineur."
 
 
 @pytest.mark.rem("RIS.INS.19", scenario="INS/va1.26.01")
@@ -680,6 +728,7 @@ def test_traits_edited_while_insi_was_thinking_void_its_answer(
 
 
 @pytest.mark.rem("RIS.INS.21", scenario="INS/va1.33.01")
+@pytest.mark.rem("RIS.INS.20", scenario="INS/va1.55.02")
 @pytest.mark.parametrize(("enabled", "status"), [(True, "validée"), (False, "provisoire")])
 def test_automatic_validation_exists_only_where_a_site_asks_for_it(
     desk: Desk, feature: IdentityFeature, enabled: bool, status: str, evidence: Evidence

@@ -95,6 +95,7 @@ def test_an_empty_sex_is_not_imported() -> None:
     assert refusal(sex="").code == "INSI_EMPTY_SEX"
 
 
+@pytest.mark.rem("RIS.INS.28", scenario="INS/va1.20.01-02")
 @pytest.mark.parametrize("attribute", BLOCKING)
 def test_no_import_for_a_doubtful_or_fictitious_identity(attribute: Attribute) -> None:
     with pytest.raises(InsAttributeBlocks):
@@ -114,6 +115,7 @@ def test_a_wrong_key_from_insi_waits_for_someone_to_rule() -> None:
     rules.check_insi_answer(wrong, (), production=False, tolerate_bad_key=True)
 
 
+@pytest.mark.rem("RIS.INS.28", scenario="INS/va1.20.01-02")
 @pytest.mark.parametrize("attribute", BLOCKING)
 def test_no_call_leaves_for_a_doubtful_or_fictitious_identity(attribute: Attribute) -> None:
     with pytest.raises(InsAttributeBlocks):
@@ -238,4 +240,5 @@ def test_some_documents_count_for_minors_only(
     kind = IdentitySettings().document(code)
     assert kind is not None
     today = date(2026, 11, 22)
-    assert rules.supports_validation(kind, born, today, companion=companion) is expected
+    why = rules.document_refusal(kind, born, today, companion=companion)
+    assert (why == "") is expected

@@ -9,6 +9,7 @@ import pytest
 
 from ris.identity.errors import TraitsRefused
 from ris.identity.traits import TypedTraits, first_given_in, read_traits, sendable
+from ris.rem.evidence import Evidence
 
 TODAY = date(2026, 11, 22)
 TYPED = TypedTraits(
@@ -42,19 +43,29 @@ def test_each_of_the_five_traits_is_mandatory(field: str) -> None:
 
 
 @pytest.mark.rem("RIS.INS.01", scenario="INS/va1.01.02")
+@pytest.mark.rem("RIS.INS.01", scenario="INS/va1.56.02")
 @pytest.mark.parametrize(
     "name", ["D'ARTAGNAN", "SAINT-JEAN DE LUZ", "DUPONT--DURAND", "A" * 54, "A" * 100]
 )
-def test_hyphen_apostrophe_space_and_100_characters_are_accepted(name: str) -> None:
-    assert read_traits(replace(TYPED, birth_family=name), today=TODAY).birth_family == name
+def test_hyphen_apostrophe_space_and_100_characters_are_accepted(
+    name: str, evidence: Evidence
+) -> None:
+    stored = read_traits(replace(TYPED, birth_family=name), today=TODAY).birth_family
+    assert stored == name
+    evidence.add("01", "accepted.json", {"typed": name, "stored": stored})
 
 
 @pytest.mark.rem("RIS.INS.01", scenario="INS/va1.01.02")
+@pytest.mark.rem("RIS.INS.01", scenario="INS/va1.56.02")
 @pytest.mark.parametrize(
     "name", ["Élodie", "ÉLODIE", "Dupont", "DUPONT2", "D’ARTAGNAN", "--", "A_B"]
 )
-def test_lower_case_accents_and_digits_are_refused_from_users(name: str) -> None:
-    assert refused(birth_family=name) == {"/birth_family": "NAME_CHARACTERS"}
+def test_lower_case_accents_and_digits_are_refused_from_users(
+    name: str, evidence: Evidence
+) -> None:
+    errors = refused(birth_family=name)
+    assert errors == {"/birth_family": "NAME_CHARACTERS"}
+    evidence.add("02", "refused.json", {"typed": name, "errors": errors})
 
 
 def test_101_characters_are_refused() -> None:
@@ -62,6 +73,7 @@ def test_101_characters_are_refused() -> None:
 
 
 @pytest.mark.rem("RIS.INS.01", scenario="INS/va1.01.03")
+@pytest.mark.rem("RIS.INS.01", scenario="INS/va1.56.03")
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
@@ -75,8 +87,10 @@ def test_101_characters_are_refused() -> None:
         ("1980-2-1", "DATE_FORMAT"),
     ],
 )
-def test_an_impossible_birth_date_is_refused(typed: str, code: str) -> None:
-    assert refused(birth_date=typed) == {"/birth_date": code}
+def test_an_impossible_birth_date_is_refused(typed: str, code: str, evidence: Evidence) -> None:
+    errors = refused(birth_date=typed)
+    assert errors == {"/birth_date": code}
+    evidence.add("01", "refused.json", {"typed": typed, "errors": errors})
 
 
 @pytest.mark.parametrize("place", ["5121", "512150", "PARIS", "2C004"])

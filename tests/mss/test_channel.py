@@ -96,7 +96,7 @@ def test_no_patient_message_is_even_written_for_an_identity_that_is_not_qualifie
 @pytest.mark.rem("RIS.INS.37", scenario="INS/va1.59.01-02")
 @pytest.mark.parametrize("status", [Status.PROVISOIRE, Status.RECUPEREE, Status.VALIDEE])
 def test_an_unqualified_report_goes_to_the_professional_without_any_matricule(
-    status: Status, bench: Bench, operator: SandboxOperator
+    status: Status, bench: Bench, operator: SandboxOperator, evidence: Evidence
 ) -> None:
     bench.channel.deliver(bench.freeze(signed(identity(status))))
     raw = operator.messages[0].raw
@@ -106,6 +106,7 @@ def test_an_unqualified_report_goes_to_the_professional_without_any_matricule(
     )  # fmt: skip
     assert _mail(raw)["X-MSS-INS"] == "N"
     assert MATRICULE.encode() not in raw + attached
+    evidence.add("03", "smtp-source.eml", raw)
 
 
 @pytest.mark.rem("SC.MSS/CONF.23")
@@ -163,7 +164,7 @@ def test_a_corrected_report_replaces_and_threads_on_the_first(
 
 @pytest.mark.rem("RIS.MSS.16")
 def test_a_deletion_is_announced_to_whom_got_the_report(
-    bench: Bench, operator: SandboxOperator
+    bench: Bench, operator: SandboxOperator, evidence: Evidence
 ) -> None:
     first = bench.freeze(signed())
     bench.channel.deliver(first)
@@ -174,6 +175,7 @@ def test_a_deletion_is_announced_to_whom_got_the_report(
     body = _mail(operator.store.inbox(GP)[1]).get_body(("plain",))
     assert body is not None
     assert "Merci de supprimer le document" in body.get_content()
+    evidence.add("01", "deletion-notice.eml", operator.store.inbox(GP)[1])
 
 
 @pytest.mark.rem("RIS.MSS.18", scenario="MSS/va1.14.01")

@@ -95,6 +95,7 @@ def test_a_refusal_is_recorded_traced_and_told_to_the_deliveries(
     evidence.add("01", "refusal.json", answer.text)
 
 
+@pytest.mark.rem("RIS.MSS.21", scenario="MSS/va1.20.01")
 def test_a_change_made_meanwhile_is_not_overwritten(api: Api) -> None:
     body = {"professional": True, "patient": True}
     assert api.client.put(api.refusals, json=body).status_code == 428

@@ -33,6 +33,18 @@ MAIL = (
 Try = Callable[..., Receipt]
 
 
+def told(context: ssl.SSLContext) -> dict[str, object]:
+    """Return the facts of a client context that a configuration extract shows."""
+    return {
+        "versions": [context.minimum_version.name, context.maximum_version.name],
+        "suites": [suite["name"] for suite in context.get_ciphers()],
+        "verify_mode": context.verify_mode.name,
+        "check_hostname": context.check_hostname,
+        "crl_check": bool(context.verify_flags & ssl.VERIFY_CRL_CHECK_LEAF),
+        "authorities": [str(dict(sum(one["subject"], ()))) for one in context.get_ca_certs()],
+    }
+
+
 def _server(pki: TestPki, **bounds: object) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own = pki.server()
@@ -127,17 +139,23 @@ def test_a_server_that_could_do_better_still_gets_tls_1_2_in_wave_1(
 
 
 @pytest.mark.rem("RIS.MSS.04", scenario="MSS/va1.06.01")
-def test_only_the_configured_authorities_are_trusted(attempt: Try, pki: TestPki) -> None:
+def test_only_the_configured_authorities_are_trusted(
+    attempt: Try, pki: TestPki, evidence: Evidence
+) -> None:
     assert attempt(server=pki.server()).code == 250
     with pytest.raises(TlsRefused) as refused:
         attempt(server=pki.rogue())
     assert refused.value.remote_code == "CERTIFICATE_VERIFY_FAILED"
+    evidence.add("01", "trust.json", told(operator_context(TlsPolicy.VA1, pki.trust, crl=pki.crl)))
 
 
 @pytest.mark.rem("RIS.MSS.05", scenario="MSS/va1.04.01")
-def test_an_expired_certificate_is_refused(attempt: Try, pki: TestPki) -> None:
-    with pytest.raises(TlsRefused):
+def test_an_expired_certificate_is_refused(attempt: Try, pki: TestPki, evidence: Evidence) -> None:
+    with pytest.raises(TlsRefused) as refused:
         attempt(server=pki.expired())
+    assert refused.value.remote_code == "CERTIFICATE_VERIFY_FAILED"
+    context = told(operator_context(TlsPolicy.VA1, pki.trust, crl=pki.crl))
+    evidence.add("01", "expired.json", {"refusal": refused.value.code, "context": context})
 
 
 def test_a_certificate_for_another_name_is_refused(attempt: Try, pki: TestPki) -> None:
@@ -146,12 +164,14 @@ def test_a_certificate_for_another_name_is_refused(attempt: Try, pki: TestPki) -
 
 
 @pytest.mark.rem("RIS.MSS.06", scenario="MSS/va1.05.01")
-def test_a_revoked_certificate_is_refused(attempt: Try, pki: TestPki) -> None:
+def test_a_revoked_certificate_is_refused(attempt: Try, pki: TestPki, evidence: Evidence) -> None:
     revoked = pki.server("revoked.localhost")
     assert attempt(server=revoked).code == 250
     pki.revoke(revoked)
-    with pytest.raises(TlsRefused):
+    with pytest.raises(TlsRefused) as refused:
         attempt(server=revoked)
+    context = told(operator_context(TlsPolicy.VA1, pki.trust, crl=pki.crl))
+    evidence.add("01", "revoked.json", {"refusal": refused.value.code, "context": context})
 
 
 @pytest.mark.rem("RIS.MSS.06", scenario="MSS/va1.05.01")

@@ -14,11 +14,10 @@ from ris.core import clock
 from ris.core.errors import NotConfigured, Permanent
 from ris.core.settings import HttpSettings
 from ris.mss import crl, whitelist
-from ris.mss.errors import CrlRefused, DstRetired, MailboxNotConfigured, WhitelistRefused
-from ris.mss.mailiz import entry_points, open_dst
+from ris.mss.errors import CrlRefused, MailboxNotConfigured, WhitelistRefused
 from ris.mss.operators import check_configuration
 from ris.mss.refresh import refresh_crls, refresh_whitelist
-from ris.mss.settings import DstSettings, MailboxSettings, MssSettings
+from ris.mss.settings import MailboxSettings, MssSettings
 from ris.mss.whitelist import WhitelistPolicy, permits
 from ris.sandbox.pki import TestPki
 from ris.sandbox.server import serve
@@ -97,14 +96,6 @@ def test_an_expired_older_or_foreign_revocation_list_never_replaces_a_good_one(
     assert crl.merge([good], newer, anchors, clock.now()) == [newer]
     with pytest.raises(CrlRefused):
         crl.read(b"not a list")
-
-
-@pytest.mark.rem("RIS.MSS.07", scenario="MSS/va1.07.01")
-def test_the_dst_entry_points_are_shown_and_never_called() -> None:
-    settings = DstSettings(base_url="https://dst.exemple.test/ws")
-    assert entry_points(settings) == {"base_url": "https://dst.exemple.test/ws"}
-    with pytest.raises(DstRetired):
-        open_dst(settings)
 
 
 @pytest.mark.rem("RIS.MSS.17", scenario="MSS/va1.18.01")

@@ -16,8 +16,16 @@ def test_each_pair_is_listed_or_refused(status: ExamStatus, event: ExamEvent) ->
         with pytest.raises(ExamTransitionRefused) as refusal:
             after(status, event)
         assert refusal.value.status == 409
+        assert event.value not in refusal.value.detail.split()
     else:
         assert after(status, event) is expected
+
+
+def test_a_refusal_is_told_in_french() -> None:
+    with pytest.raises(ExamTransitionRefused) as refusal:
+        after(ExamStatus.SCHEDULED, ExamEvent.COMPLETE)
+    expected = "« terminer » n'est pas possible pour un examen « programmé »."
+    assert refusal.value.detail == expected
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))

@@ -65,6 +65,17 @@ def test_the_requesters_mssante_address_is_in_the_header(evidence: Evidence) -> 
     assert document.requester.mail == REQUESTER.mss_address
 
 
+@pytest.mark.rem("RIS.DOC.03", scenario="DOC/va1.04.01")
+def test_the_ins_of_a_qualified_identity_is_in_the_header(evidence: Evidence) -> None:
+    xml = build_n1(content(), PDF)
+    evidence.add("02", "compte-rendu.xml", xml)
+    assert PATIENT.ins is not None
+    role = "h:recordTarget/h:patientRole"
+    matricules = parse(xml).xpath(f"{role}/h:id[@root='{PATIENT.ins.oid}']", namespaces=XPATH)
+    assert [one.get("extension") for one in matricules] == [MATRICULE]
+    assert read(xml).patient.ins == PATIENT.ins
+
+
 def test_the_identifier_chain_of_the_exam_is_in_the_header() -> None:
     root = parse(build_n1(content(exams=(exam("CT", 1), exam("CR", 2))), PDF))
     orders = "h:inFulfillmentOf/h:order/d:accessionNumber/@extension"

@@ -1,11 +1,16 @@
 """The printed report: derived from the CDA, PDF/A-1b, with what paper must show."""
 
+import json
 from dataclasses import replace
+from importlib import resources
+from io import BytesIO
 
 import pytest
+import typst
 import zxingcpp
+from PIL import Image
 
-from ris.identity.values import INS_OIDS, NIA, Ins, Status
+from ris.identity.values import INS_OIDS, NIA, Ins, Sex, Status
 from ris.reports.artefacts import make
 from ris.reports.cda.build import build_n3
 from ris.reports.cda.read import read
@@ -47,6 +52,14 @@ def test_every_dictated_line_is_printed() -> None:
         assert line in text
 
 
+def test_no_pregnancy_is_printed_for_a_man_though_the_cda_states_it() -> None:
+    man = replace(PATIENT, traits=replace(PATIENT.traits, sex=Sex.MALE), ins=None)
+    value = replace(content(), patient=man)
+    assert "Statut de grossesse" in build_n3(value).decode()
+    assert "grossesse" not in text_of(printed(value))
+    assert "Statut de grossesse" in text_of(printed(content()))
+
+
 def test_two_renderings_give_the_same_bytes() -> None:
     assert printed(content()) == printed(content())
 
@@ -61,8 +74,10 @@ def test_the_report_shows_that_it_is_validated_by_whom_and_when(evidence: Eviden
 
 
 @pytest.mark.rem("RIS.DOC.04", scenario="DOC/va1.15.01")
-def test_every_recipient_is_printed() -> None:
-    text = text_of(printed(content()))
+def test_every_recipient_is_printed(evidence: Evidence) -> None:
+    pdf = printed(content())
+    evidence.add("02", "compte-rendu.pdf", pdf)
+    text = text_of(pdf)
     assert "DR Stéphane TESTGENE (professionnel demandeur)" in text
     assert "MME Ève TESTPNEUMO" in text
 
@@ -87,13 +102,30 @@ def test_a_qualified_identity_is_printed_with_its_matricule_and_nature(
         assert value in text
 
 
+@pytest.mark.rem("RIS.DOC.06", scenario="DOC/va1.05.01")
+def test_each_site_configures_its_own_notice(evidence: Evidence) -> None:
+    for number, notice in enumerate(("Information du site A.", "Information du site B."), 1):
+        settings = ReportSettings(gdpr_notice=notice)
+        pdf = make(content(), settings).pdf
+        assert notice in text_of(pdf)
+        evidence.add(f"{number:02d}", "reglage.json", settings.model_dump(mode="json"))
+        evidence.add(f"{number:02d}", "compte-rendu.pdf", pdf)
+
+
 @pytest.mark.rem("RIS.INS.53", scenario="INS/va1.10.01")
-def test_the_site_chooses_the_extra_traits() -> None:
+def test_the_site_chooses_the_extra_traits(evidence: Evidence) -> None:
     document = read(build_n3(content()))
     labels = [row[0] for row in view(document, "", frozenset({PaperTrait.BIRTH_PLACE}))["patient"]]
     assert "Lieu de naissance (code INSEE)" in labels
     assert "Prénoms de naissance" not in labels
     assert {"Nom de naissance", "Premier prénom de naissance", "Date de naissance"} <= set(labels)
+    settings = ReportSettings(paper_traits=frozenset({PaperTrait.BIRTH_PLACE}))
+    used = replace(PATIENT, traits=replace(PATIENT.traits, used_family="DURAND"))
+    pdf = make(content(patient=used), settings).pdf
+    assert "Lieu de naissance (code INSEE)" in text_of(pdf)
+    assert "DURAND" not in text_of(pdf)
+    evidence.add("01", "reglage.json", settings.model_dump(mode="json"))
+    evidence.add("01", "compte-rendu.pdf", pdf)
 
 
 @pytest.mark.rem("RIS.INS.54", scenario="INS/va1.03.01")
@@ -115,6 +147,27 @@ def test_the_datamatrix_of_a_qualified_identity_reads_back(evidence: Evidence) -
     evidence.add("01", "datamatrix.svg", datamatrix.drawing(text))
 
 
+@pytest.mark.rem("RIS.INS.54", scenario="INS/va1.03.01")
+@pytest.mark.rem("RIS.DOC.03", scenario="DOC/va1.04.01")
+def test_the_datamatrix_is_on_the_printed_page(evidence: Evidence) -> None:
+    document = read(build_n3(content()))
+    template = resources.files("ris.reports.pdf") / "report.typ"
+    with resources.as_file(template) as layout:
+        page = typst.compile(
+            layout,
+            root=layout.parent,
+            format="png",
+            ppi=200,
+            ignore_system_fonts=True,
+            sys_inputs={"data": json.dumps(view(document), ensure_ascii=False)},
+        )
+    found = zxingcpp.read_barcode(Image.open(BytesIO(page)).convert("L"))
+    assert found is not None
+    assert document.patient.ins is not None
+    assert found.bytes == datamatrix.payload(document.patient, document.patient.ins).encode()
+    evidence.add("02", "page.png", page)
+
+
 @pytest.mark.rem("RIS.INS.37", scenario="INS/va1.59.02")
 @pytest.mark.parametrize("status", [one for one in Status if one != Status.QUALIFIEE])
 def test_an_unqualified_identity_is_printed_without_ins_nor_datamatrix(
@@ -129,8 +182,11 @@ def test_an_unqualified_identity_is_printed_without_ins_nor_datamatrix(
     assert view(read(made.n3))["datamatrix"] == ""
 
 
-def test_a_replacing_version_says_so() -> None:
-    assert "Version 2 – annule et remplace la version 1" in text_of(printed(second_version()))
+@pytest.mark.rem("RIS.MSS.15", scenario="MSS/va1.13.01")
+def test_a_replacing_version_says_so(evidence: Evidence) -> None:
+    pdf = printed(second_version())
+    assert "Version 2 – annule et remplace la version 1" in text_of(pdf)
+    evidence.add("01", "annule-et-remplace.pdf", pdf)
 
 
 def test_markup_in_a_text_stays_text() -> None:

@@ -14,6 +14,7 @@ from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.core import clock, ids
 from ris.core.db import Database
+from ris.rem.evidence import Evidence
 from ris.reports import freeze, service
 from ris.reports.routes import router
 from ris.reports.settings import ReportSettings
@@ -88,12 +89,17 @@ def principal(bench: Bench) -> Principal:
     )
 
 
-def test_a_report_is_drafted_edited_and_made_provisional(room: Room) -> None:
+@pytest.mark.rem("RIS.CRR.04", scenario="CRI/va1.04.01")
+def test_a_report_is_drafted_edited_and_made_provisional(room: Room, evidence: Evidence) -> None:
     report = room.draft()
     path = f"/reports/{report['id']}"
     edited = room.act("PATCH", path, {"sections": {"results": "Rien."}}).json()
     assert edited["sections"] == {**report["sections"], "results": "Rien."}
-    assert room.act("POST", f"{path}/preliminary").json()["status_label"] == "Provisoire"
+    provisional = room.act("POST", f"{path}/preliminary").json()
+    assert provisional["status_label"] == "Provisoire"
+    listed = room.client.get("/reports").json()
+    assert [(one["id"], one["status"]) for one in listed] == [(report["id"], "PRELIMINARY")]
+    evidence.add("01", "provisoire.json", {"report": provisional, "review": listed})
     assert room.act("POST", f"{path}/cancel").json()["status"] == "CANCELLED"
 
 
@@ -114,18 +120,24 @@ def test_a_body_of_another_shape_is_refused(body: dict[str, Any], room: Room) ->
 
 
 @pytest.mark.rem("RIS.CRR.02", scenario="CRI/va1.02.01")
-def test_the_announcement_is_asked_for_before_validation(room: Room) -> None:
+def test_the_announcement_is_asked_for_before_validation(room: Room, evidence: Evidence) -> None:
     path = f"/reports/{room.draft()['id']}"
     asked = room.act("POST", f"{path}/announcement", {"needed": True})
     assert asked.json()["announcement_needed"] is True
+    withdrawn = room.act("POST", f"{path}/announcement", {"needed": False}).json()
+    assert withdrawn["announcement_needed"] is False
+    room.act("POST", f"{path}/announcement", {"needed": True})
     room.sign(path.removeprefix("/reports/"))
     assert room.act("POST", f"{path}/announcement", {"needed": False}).status_code == 409
+    evidence.add("01", "announcement.json", asked.json())
 
 
 @pytest.mark.rem("RIS.CRR.05", scenario="CRI/va1.05.01")
-def test_the_review_shows_unvalidated_reports_of_the_period(room: Room) -> None:
+def test_the_review_shows_unvalidated_reports_of_the_period(room: Room, evidence: Evidence) -> None:
     report = room.draft()
-    assert [one["id"] for one in room.client.get("/reports").json()] == [report["id"]]
+    listed = room.client.get("/reports").json()
+    assert [one["id"] for one in listed] == [report["id"]]
+    evidence.add("01", "review.json", {"items": listed})
     later = (clock.now() + timedelta(days=1)).isoformat()
     assert room.client.get("/reports", params={"since": later, "until": later}).json() == []
     room.sign(report["id"])

@@ -12,6 +12,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from ris.core import clock
 from ris.identity.values import Status
+from ris.rem.evidence import Evidence
 from ris.reports import freeze, service
 from ris.reports.cda.read import read
 from ris.reports.content import Sections, VersionKind, Visibility
@@ -207,7 +208,7 @@ def test_a_deleted_report_frees_its_exam(session: Session, bench: Bench) -> None
 @pytest.mark.rem("RIS.CRR.02", scenario="CRI/va1.02.01")
 @pytest.mark.rem("RIS.CRR.03", scenario="CRI/va1.03.01")
 def test_a_result_stays_hidden_from_the_patient_until_announced(
-    session: Session, bench: Bench
+    session: Session, bench: Bench, evidence: Evidence
 ) -> None:
     report = draft(session, bench)
     service.require_announcement(session, report, needed=True, actor=bench.actor)
@@ -221,6 +222,13 @@ def test_a_result_stays_hidden_from_the_patient_until_announced(
     service.record_announcement(session, report, actor=bench.actor)
     assert service.visibility_of(report) == frozenset()
     assert report.announcement_done_by == bench.account.id
+    lines = session.execute(
+        text("select action, detail from audit_event where target_id = :id order by seq"),
+        {"id": str(report.id)},
+    )
+    journal = [{"action": action, **detail} for action, detail in lines]
+    assert "report.announced" in {line["action"] for line in journal}
+    evidence.add("01", "journal.json", {"journal": journal})
 
 
 @pytest.mark.rem("RIS.CRR.04", scenario="CRI/va1.04.01")

@@ -33,7 +33,9 @@ def signed(database: Database, location: Code) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "valid"), [("302548004", True), ("1", False)], ids=["known site", "unknown site"]
+    ("code", "valid"),
+    [("302548004", True), ("22298006", False)],
+    ids=["known site", "unknown site"],
 )
 def test_every_signed_version_is_checked_once(
     code: str, valid: bool, database: Database, conformance: Path

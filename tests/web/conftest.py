@@ -1,11 +1,12 @@
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import APIRouter, Body, FastAPI, Request, Response
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,15 @@ class Note(BaseModel):
     text: Annotated[str, Body(max_length=20)]
 
 
+class Typed(BaseModel):
+    day: date
+    at: AwareDatetime
+    count: int
+    sure: bool
+    who: UUID
+    rpps: Annotated[str, Field(pattern=r"^[0-9]{11}$")]
+
+
 class Written(BaseModel):
     seq: int
 
@@ -40,6 +50,11 @@ def write_note(note: Note, session: Db, once: Once) -> Response:
         return Written(seq=audit.record(session, "note.written").seq)
 
     return once("someone", effect, headers=lambda _: {"ETag": etag.tag(1)})
+
+
+@router.post("/typed")
+def write_typed(typed: Typed) -> None:
+    """Types whose refusals are explained."""
 
 
 @router.put("/notes/{note_id}")

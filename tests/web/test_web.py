@@ -112,6 +112,34 @@ def test_a_refused_body_is_located_but_never_echoed(client: httpx.Client) -> Non
     assert "DURAND" not in answer.text
 
 
+def test_a_refused_type_is_explained_in_french_with_a_code_of_ours(client: httpx.Client) -> None:
+    wrong = {
+        "day": "31/01/2026", "at": "2026-01-31T10:00:00", "count": "x", "sure": "oui", "who": "moi",
+        "rpps": "1",
+    }  # fmt: skip
+    answer = client.post("/v1/typed", json=wrong)
+    told = {one["pointer"]: (one["code"], one["message"]) for one in answer.json()["errors"]}
+    assert told["/day"] == ("DATE_INVALID", "Date attendue au format AAAA-MM-JJ.")
+    assert told["/rpps"] == ("STRING_PATTERN_MISMATCH", "11 chiffres attendus.")
+    assert {pointer: code for pointer, (code, _) in told.items()} == {
+        "/day": "DATE_INVALID",
+        "/at": "DATETIME_INVALID",
+        "/count": "INTEGER_INVALID",
+        "/sure": "BOOLEAN_INVALID",
+        "/who": "UUID_INVALID",
+        "/rpps": "STRING_PATTERN_MISMATCH",
+    }
+    assert answer.json()["rem"] == []
+
+
+def test_a_body_that_is_no_json_is_refused_as_a_whole(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/v1/notes", content=b'{"text": ', headers=headers)
+    assert answer.json()["errors"] == [
+        {"pointer": "", "code": "JSON_INVALID", "message": "JSON illisible."}
+    ]
+
+
 def test_a_defect_tells_its_request_id_and_nothing_else(client: httpx.Client) -> None:
     answer = client.get("/v1/bug", headers={"X-Request-ID": "req-12345"})
     assert answer.status_code == 500

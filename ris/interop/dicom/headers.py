@@ -12,10 +12,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ris.core.clock import PARIS
-from ris.core.errors import Invalid
+from ris.core.errors import Invalid, RisError
 from ris.core.ids import is_oid
 from ris.orders.values import Series, Study
 
@@ -26,6 +26,8 @@ _TAGS: Final = [
     "AcquisitionTime", "TimezoneOffsetFromUTC", "Modality", "SeriesNumber", "SeriesDescription",
     "ImageType", "Manufacturer", "ManufacturerModelName", "StationName", "SpecificCharacterSet",
 ]  # fmt: skip
+_DEFLATED: Final = str(DeflatedExplicitVRLittleEndian).encode()
+_OLDEST: Final = 1900
 NOT_AN_ACQUISITION: Final = frozenset({"SR", "PR", "KO", "DOC", "SEG", "OT", "REG"})
 
 
@@ -50,7 +52,16 @@ def read_study(files: Sequence[bytes], *, zone: ZoneInfo = PARIS) -> Study:
     not acquisitions (SR, PR, KO…) are left out; each other series keeps one representative
     instance. Raises `NotDicom` or `MixedStudies`.
     """
-    headers = [_read(data) for data in files]
+    with warnings.catch_warnings(action="ignore"):  # hostile files warn; we judge the result
+        try:
+            return _study([_read(data) for data in files], zone)
+        except RisError:
+            raise
+        except Exception as error:  # on hostile bytes pydicom raises anything
+            raise NotDicom("Le fichier n'est pas un fichier DICOM lisible.") from error
+
+
+def _study(headers: Sequence[Dataset], zone: ZoneInfo) -> Study:
     if not headers:
         raise NotDicom("Aucun fichier reçu.")
     if len({str(header.StudyInstanceUID) for header in headers}) > 1:
@@ -76,12 +87,10 @@ def read_study(files: Sequence[bytes], *, zone: ZoneInfo = PARIS) -> Study:
 def _read(data: bytes) -> Dataset:
     if len(data) > MAX_FILE:
         raise NotDicom("Fichier trop volumineux.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # hostile files warn; we judge the result
-            header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=list(_TAGS))
-            header.decode()
-    except (InvalidDicomError, ValueError, OSError, EOFError, KeyError) as error:
-        raise NotDicom("Le fichier n'est pas un fichier DICOM lisible.") from error
+    if _DEFLATED in data:  # pydicom would unpack it whole, however large it becomes
+        raise NotDicom("Les fichiers DICOM compressés (« deflated ») ne sont pas acceptés.")
+    header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=list(_TAGS))
+    header.decode()
     for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
         if not is_oid(str(header.get(name, ""))):
             raise NotDicom(f"{name} absent ou mal formé.")
@@ -122,6 +131,8 @@ def _instant(header: Dataset, kind: str, zone: ZoneInfo) -> datetime | None:
     try:
         local = datetime.strptime(day + hour, "%Y%m%d%H%M%S")  # noqa: DTZ007 - zone set below
     except ValueError:
+        return None
+    if local.year < _OLDEST:
         return None
     offset = str(header.get("TimezoneOffsetFromUTC") or "")
     if offset:

@@ -104,7 +104,7 @@ def _exposure(content: ReportContent, exam: Exam, key: str, ids: Identifiers) ->
     text = node(
         "text",
         labelled("Irradiation autorisée par", authorised, f"{key}-exposition"),
-        labelled("Statut de grossesse", pregnancy.label, f"{key}-grossesse"),
+        labelled(codes.PREGNANCY_LABEL, pregnancy.label, f"{key}-grossesse"),
         *(doses or [text_block("Indicateurs de dose non transmis par l'appareil.")]),
     )
     status = coded_value(pregnancy, original_text(f"{key}-grossesse"))

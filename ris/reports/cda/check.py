@@ -14,13 +14,12 @@ from ris.core.ids import is_oid
 from ris.identity.matricule import is_valid
 from ris.identity.rules import ins_to_output
 from ris.identity.values import INS_OIDS, PatientIdentity
+from ris.orders.codes import refused
 from ris.orders.values import Dose, Exam
 from ris.reports.cda import codes
 from ris.reports.content import DocumentIds, ReportContent, VersionKind
 from ris.reports.errors import ContentRefused
 
-_LOINC: Final = re.compile(r"[0-9]{1,7}-[0-9]")
-_CCAM: Final = re.compile(r"[A-Z]{4}[0-9]{3}")
 _COG: Final = re.compile(r"(2[AB]|[0-9]{2})[0-9]{3}")
 _MAIL: Final = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 _PS_ID: Final = re.compile(r"8[0-9]{11}|[03][0-9A-Z./-]{3,30}|5[0-9]{14}[0-9A-Z./-]*")
@@ -33,12 +32,12 @@ _PLACEHOLDERS: Final = frozenset({"...", "…", "TODO", "XXX", "A COMPLETER", "�
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong: JSON *pointer*, local rule *code*, French *message*, *rem* id or empty."""
+    """One thing wrong: JSON *pointer*, local rule *code*, French *message*, *rem* ids."""
 
     pointer: str
     code: str
     message: str
-    rem: str = ""
+    rem: tuple[str, ...] = ()
 
 
 def require_sound(content: ReportContent) -> None:
@@ -132,28 +131,31 @@ def _patient(patient: PatientIdentity) -> Iterator[Problem]:
         )
     ins = ins_to_output(patient)
     if ins and (ins.oid not in INS_OIDS or not is_valid(ins.matricule)):
-        yield Problem("/patient/ins", "CDA-INS-01", "Matricule INS incohérent.", "RIS.DOC.03")
+        yield Problem("/patient/ins", "CDA-INS-01", "Matricule INS incohérent.", ("RIS.DOC.03",))
     if ins and not traits.birth_given_names:
         yield Problem(
-            "/patient/traits", "CDA-INS-05", "Liste des prénoms de naissance absente.", "RIS.DOC.03"
+            "/patient/traits",
+            "CDA-INS-05",
+            "Liste des prénoms de naissance absente.",
+            ("RIS.DOC.03",),
         )
 
 
 def _people(content: ReportContent) -> Iterator[Problem]:
     yield from _professional(content.author, "/author")
     if not _RPPS.fullmatch(content.author.ps_idnat):
-        yield Problem("/author", "CDA-PS-02", "Le signataire n'a pas de RPPS.", "RIS.CRR.01")
+        yield Problem("/author", "CDA-PS-02", "Le signataire n'a pas de RPPS.", ("RIS.CRR.01",))
     if content.author.structure is None:
         yield Problem("/author/structure", "CDA-PS-03", "Le signataire n'a pas de structure.")
     yield from _structure(content.custodian, "/custodian")
-    yield from _professional(content.requester, "/requester", "RIS.DOC.05")
+    yield from _professional(content.requester, "/requester", ("RIS.DOC.05",))
     for number, recipient in enumerate(content.recipients):
-        yield from _professional(recipient, f"/recipients/{number}", "RIS.DOC.04")
+        yield from _professional(recipient, f"/recipients/{number}", ("RIS.DOC.04",))
     if content.transcriber:
         yield from _professional(content.transcriber, "/transcriber")
 
 
-def _professional(value: Professional, at: str, rem: str = "") -> Iterator[Problem]:
+def _professional(value: Professional, at: str, rem: tuple[str, ...] = ()) -> Iterator[Problem]:
     if not value.family.strip():
         yield Problem(at, "CDA-PS-03", "Nom du professionnel absent.", rem)
     if not _PS_ID.fullmatch(value.ps_idnat):
@@ -176,16 +178,8 @@ def _exam(exam: Exam, at: str) -> Iterator[Problem]:
         yield Problem(f"{at}/order_number", "CDA-ORD-02", "Numéro de demande absent.")
     if not is_oid(exam.study_uid):
         yield Problem(f"{at}/study_uid", "CDA-DCM-01", "Identifiant d'étude DICOM mal formé.")
-    if exam.procedure.system != codes.LOINC or not _LOINC.fullmatch(exam.procedure.code):
-        yield Problem(f"{at}/procedure", "CDA-TERM-01", "Code LOINC de l'acte attendu.")
-    if exam.ccam and not _CCAM.fullmatch(exam.ccam.code):
-        yield Problem(f"{at}/ccam", "CDA-TERM-01", "Code CCAM mal formé.")
-    if exam.modality.system != codes.DCM or exam.modality.code not in codes.MODALITIES:
-        yield Problem(f"{at}/modality", "CDA-TERM-02", "Modalité hors du jeu de valeurs.")
-    if exam.region.system != codes.SNOMED or exam.region.code not in codes.REGIONS:
-        yield Problem(f"{at}/region", "CDA-TERM-02", "Région anatomique hors du jeu de valeurs.")
-    if exam.location.system != codes.SNOMED or not exam.location.code:
-        yield Problem(f"{at}/location", "CDA-TERM-02", "Localisation anatomique absente.")
+    for code in refused(exam):
+        yield Problem(f"{at}/{code.field}", code.rule, code.message)
     for number, series in enumerate(exam.series):
         uids = (series.uid, series.sop_class_uid, series.sop_instance_uid)
         if not all(is_oid(uid) for uid in uids):

@@ -6,6 +6,7 @@ are checked against the official kit when one is configured (`validation`).
 
 from typing import Final
 
+from ris.orders import codes as act
 from ris.orders.values import Code
 
 
@@ -13,11 +14,11 @@ def _codes(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-LOINC: Final = "2.16.840.1.113883.6.1"
-SNOMED: Final = "2.16.840.1.113883.6.96"
-DCM: Final = "1.2.840.10008.2.16.4"
+LOINC: Final = act.LOINC
+SNOMED: Final = act.SNOMED
+DCM: Final = act.DCM
+CCAM: Final = act.CCAM
 DCM_UID: Final = "1.2.840.10008.2.6.1"
-CCAM: Final = "1.2.250.1.215.300.1"
 PROFESSION: Final = "1.2.250.1.213.1.1.4.5"
 PRACTICE_SETTING: Final = "1.2.250.1.213.1.1.4.9"
 SECTOR: Final = "1.2.250.1.71.4.2.4"
@@ -33,6 +34,7 @@ REGION_QUALIFIER: Final = Code("39111-0", LOINC, "Localisation anatomique")
 AMBULATORY: Final = Code("AMB", ACT_CODE, "Ambulatoire")
 NOT_PREGNANT: Final = Code("60001007", SNOMED, "absence de grossesse")
 PREGNANCY_UNKNOWN: Final = Code("261665006", SNOMED, "inconnu")
+PREGNANCY_LABEL: Final = "Statut de grossesse"
 PREGNANCY_STATUS: Final = Code("364320009", SNOMED, "statut de grossesse")
 EXPOSURE: Final = Code("121290", DCM, "Exposition du patient aux rayonnements ionisants")
 IRRADIATION_AUTHORISED: Final = Code("113850", DCM, "Autorisation d'irradiation")
@@ -53,15 +55,9 @@ CONCLUSION_SECTION: Final = "19005-8"
 CATALOGUE_SECTION: Final = "121181"
 EXPOSURE_SECTION: Final = "73569-6"
 
-MODALITIES: Final = _codes(
-    "AR BDUS BI BMD CR CT DG DMS DX ECG EEG EMG EOG EPS ES GM HD IO IVOCT IVUS KER LEN LS MG MR NM "
-    "OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS POS PT PX RESP RF RG RTIMAGE SM SRF TG US VA XA "
-    "XC"
-)
+MODALITIES: Final = act.MODALITIES
+REGIONS: Final = act.REGIONS
 IONISING: Final = _codes("CT CR DX MG RF XA RG PX IO NM PT BMD")
-REGIONS: Final = _codes(
-    "63337009 38266002 53120007 61685007 67734004 774007 113257007 80891009 76752008 737561001"
-)
 DOSE_QUANTITIES: Final = _codes(
     "111636 111637 113722 113726 113727 113730 113731 113507 113813 113830 113839"
 )

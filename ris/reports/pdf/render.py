@@ -65,7 +65,9 @@ def view(
         "patient": _patient(document.patient, traits),
         "datamatrix": symbol,
         "exams": [_exam(act) for act in document.acts],
-        "sections": [_section(one) for one in document.sections if _is_printed(one)],
+        "sections": [
+            _section(one, document.patient) for one in document.sections if _is_printed(one)
+        ],
         "recipients": _recipients(document),
         "signature": [_name(document.signer), document.signer.profession],
         "notice": notice,
@@ -126,11 +128,17 @@ def _is_printed(section: CdaSection) -> bool:
     return section.code != codes.CATALOGUE_SECTION
 
 
-def _section(section: CdaSection) -> dict[str, Any]:
+def _section(section: CdaSection, patient: CdaPatient) -> dict[str, Any]:
+    """Return what is printed of *section*: no pregnancy line, that the CDA must hold, for a man."""
+    hidden = section.code == codes.EXPOSURE_SECTION and patient.sex == "M"
     return {
         "title": section.title,
         "depth": section.depth,
-        "paragraphs": list(section.paragraphs),
+        "paragraphs": [
+            line
+            for line in section.paragraphs
+            if not (hidden and line.startswith(codes.PREGNANCY_LABEL))
+        ],
     }
 
 

@@ -157,6 +157,7 @@ class DmpSandbox:
             case "delay":
                 scripted.wait()
             case "drop":
+                scripted.wait()
                 return Cut()
             case "http":
                 return Response(status_code=scripted.status)
@@ -188,12 +189,10 @@ def _spoiled(scripted: Fault | None, response: Response) -> Response:
         return Cut(response.body, media_type=response.media_type)
     if not scripted.after:
         return response
-    if scripted.kind == "delay":
-        scripted.wait()
-        return response
     if scripted.kind == "http":
         return Response(status_code=scripted.status)
-    return Cut()
+    scripted.wait()
+    return response if scripted.kind == "delay" else Cut()
 
 
 def _operation(incoming: Incoming, path: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
@@ -54,6 +55,7 @@ class SandboxOperator:
         )
         directory = Directory(mailboxes)
         self._handler = Handler(directory, whitelist, self.store, self.faults)
+        self._accepted: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         self._imap = Imap(directory, self.store, self._context, self.faults)
         self._asked = (smtp_port, imap_port)
         self._loop = asyncio.new_event_loop()
@@ -100,17 +102,29 @@ class SandboxOperator:
         for server in servers:
             server.close()
         self._loop.run_until_complete(_drain(self._loop))
+        self._loop.run_until_complete(self._hang_up())
         self._loop.close()
 
     async def _listen(self) -> list[asyncio.Server]:
         smtp = await self._loop.create_server(self._submission, _HOST, self._asked[0])
-        imap = await asyncio.start_server(self._imap.serve, _HOST, self._asked[1])
+        imap = await asyncio.start_server(self._mailbox, _HOST, self._asked[1])
         self.smtp_port = smtp.sockets[0].getsockname()[1]
         self.imap_port = imap.sockets[0].getsockname()[1]
         return [smtp, imap]
 
+    async def _mailbox(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._accepted.add(writer.transport)
+        await self._imap.serve(reader, writer)
+
+    async def _hang_up(self) -> None:
+        """Cut what clients left open, killed ones included."""
+        for transport in list(self._accepted):
+            transport.abort()
+        await asyncio.sleep(0)
+
     def _submission(self) -> Submission:
         return Submission(
+            self._accepted.add,
             self._handler,
             hostname="localhost",
             ident="MSSante sandbox",

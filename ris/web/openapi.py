@@ -1,0 +1,145 @@
+"""What FastAPI cannot know of our API: problem documents, session cookie, CSRF, ETag, rights.
+
+Pure: a description in, a richer description out. No route is declared or changed here.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any, Final
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from ris.web.problems import MEDIA_TYPE
+
+Json = dict[str, Any]
+
+_UNSAFE: Final = frozenset({"post", "put", "patch", "delete"})
+_CONVERTER: Final = re.compile(r":\w+\}")
+_TEXT: Final = {"type": "string"}
+_VERSIONED: Final = frozenset({"PatientOut", "ExamOut", "ReportOut", "DeliveryOut", "RefusalsOut"})
+_SCHEMAS: Final[Json] = {
+    "Problem": {
+        "type": "object",
+        "description": "Problem document (RFC 9457); title, detail and messages are in French.",
+        "required": ["type", "code", "title", "status", "instance", "rem"],
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "code": {"type": "string", "description": "Stable, for machines."},
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "instance": {"type": "string", "format": "uri"},
+            "request_id": {"type": "string", "description": "To look for in the logs."},
+            "rem": {"type": "array", "items": _TEXT, "description": "Requirements at stake."},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemItem"}},
+        },
+    },
+    "ProblemItem": {
+        "type": "object",
+        "description": "One thing wrong in the request.",
+        "required": ["pointer", "code", "message"],
+        "properties": {
+            "pointer": {"type": "string", "description": "JSON pointer (RFC 6901) into the body."},
+            "code": _TEXT,
+            "message": _TEXT,
+            "rem": {"type": "array", "items": _TEXT},
+        },
+    },
+}
+_ANSWERS: Final = {
+    "401": ("Unauthenticated", "Nobody is signed in, or the session has ended."),
+    "403": ("Forbidden", "The right is missing, or the CSRF token."),
+    "404": ("NotFound", "It does not exist, or the caller may not know that it does."),
+    "409": ("Conflict", "The state of the thing does not allow the act."),
+    "412": ("Stale", "Someone changed the thing since it was read."),
+    "422": ("Invalid", "The data given are wrong; `errors` says where."),
+    "428": ("PreconditionRequired", "If-Match is missing."),
+    "503": ("Unavailable", "A setting or a service this act needs is missing."),
+}
+_SESSION: Final = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": "ris_session",
+    "description": "Session opened by Pro Santé Connect; named `__Host-ris_session` over HTTPS.",
+}
+_CSRF: Final = {
+    "name": "X-CSRF-Token",
+    "in": "header",
+    "required": True,
+    "schema": _TEXT,
+    "description": "`csrf_token` of `GET /v1/session`.",
+}
+_ETAG: Final = {"schema": _TEXT, "description": "Version, to send back in If-Match."}
+
+
+def complete(document: Json, routes: Sequence[BaseRoute]) -> Json:
+    """Return the OpenAPI *document* of *routes* completed; the one given is left as it is."""
+    made = deepcopy(document)
+    components = made.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas |= deepcopy(_SCHEMAS)
+    components["responses"] = {name: _problem(text) for name, text in _ANSWERS.values()}
+    components["securitySchemes"] = {"ris_session": dict(_SESSION)}
+    components["parameters"] = {"CsrfToken": dict(_CSRF)}
+    components["headers"] = {"ETag": dict(_ETAG)}
+    rights = dict(_rights(routes))
+    for path, operations in made["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, method, path, rights.get((path, method)))
+    return made
+
+
+def _complete(operation: Json, method: str, path: str, right: str | None) -> None:
+    """Complete one operation; *right* is the permission it asks for, None when it is public."""
+    parameters = operation.get("parameters", [])
+    versioned = any(one.get("name", "").lower() == "if-match" for one in parameters)
+    expected = {status for status in ("422",) if status in operation["responses"]}
+    if "{" in path:
+        expected.add("404")
+    if versioned:
+        expected |= {"412", "428"}
+    if right is not None:
+        expected |= {"401", "403", "503"}
+        operation["x-permission"] = right
+        operation["security"] = [{"ris_session": []}]
+        if method in _UNSAFE:
+            expected |= {"409", "422"}
+            csrf = {"$ref": "#/components/parameters/CsrfToken"}
+            operation["parameters"] = [*parameters, csrf]
+    for answer in operation["responses"].values():
+        if _is_versioned(answer):
+            answer.setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
+    for status in sorted(expected):
+        operation["responses"][status] = {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"}
+
+
+def _is_versioned(answer: Json) -> bool:
+    shown = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(shown.get("$ref", "")).rpartition("/")[2] in _VERSIONED
+
+
+def _problem(description: str) -> Json:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _rights(routes: Sequence[BaseRoute]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Give the permission of each (path, method) that asks for one."""
+    for route in iter_route_contexts(routes):
+        dependant = getattr(route, "dependant", None)
+        asked = next(_asked(dependant), None) if dependant else None
+        if asked is not None:
+            for method in route.methods or ():
+                yield (_CONVERTER.sub("}", str(route.path)), method.lower()), asked
+
+
+def _asked(dependant: Dependant) -> Iterator[str]:
+    for dependency in dependant.dependencies:
+        if right := getattr(dependency.call, "permission", None):
+            yield str(right)
+        yield from _asked(dependency)

@@ -1,0 +1,168 @@
+"""Two people at once: one effect, no half-written row, and never an answer 5xx."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import httpx
+from sqlalchemy import text
+
+from ris.auth.rights import Role
+from ris.core.db import Database
+from tests.security import job
+from tests.security.product import Product
+
+
+def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
+    """Run *acts* together; return the sorted statuses."""
+    gate = Barrier(len(acts))
+
+    def run(act: Callable[[], httpx.Response]) -> int:
+        gate.wait()
+        return act().status_code
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return sorted(pool.map(run, acts))
+
+
+def count(database: Database, table: str) -> int:
+    with database.transaction() as session:
+        return int(session.execute(text(f"select count(*) from {table}")).scalar_one())
+
+
+def none_of_ours(statuses: Sequence[int]) -> bool:
+    return all(status < 500 for status in statuses)
+
+
+def test_two_signatures_at_once_make_one_version_and_one_set_of_deliveries(
+    product: Product, desk: httpx.Client, doctor: httpx.Client
+) -> None:
+    report = job.ready(desk, doctor)
+    other = product.signed_in(Role.RADIOLOGIST)
+    statuses = at_once(lambda: job.sign(doctor, report), lambda: job.sign(other, report))
+    assert statuses == [201, 412]
+    assert count(product.runtime.database, "document_version") == 1
+    assert count(product.runtime.database, "delivery") == 3
+
+
+def test_the_same_signature_sent_twice_has_one_effect(
+    product: Product, desk: httpx.Client, doctor: httpx.Client
+) -> None:
+    report = job.ready(desk, doctor)
+    once = {"Idempotency-Key": "k-1"}
+    statuses = at_once(*[lambda: job.sign(doctor, report, **once)] * 3)
+    assert 201 in statuses
+    assert set(statuses) <= {201, 409}
+    replayed = job.sign(doctor, report, **once)
+    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (201, "true")
+    assert count(product.runtime.database, "document_version") == 1
+
+
+def test_an_edit_during_a_signature_never_changes_what_was_signed(
+    product: Product, desk: httpx.Client, doctor: httpx.Client
+) -> None:
+    report = job.ready(desk, doctor)
+    path, tag = f"/v1/reports/{report['id']}", {"If-Match": f'"{report["version"]}"'}
+    other = product.signed_in(Role.SECRETARY)
+    change = {"sections": {"conclusion": "Tout autre chose."}}
+    statuses = at_once(
+        lambda: job.sign(doctor, report), lambda: other.patch(path, json=change, headers=tag)
+    )
+    assert statuses in ([200, 412], [201, 412])
+    assert count(product.runtime.database, "document_version") == (201 in statuses)
+
+
+def test_two_acceptances_of_one_insi_answer_import_it_once(
+    product: Product, desk: httpx.Client
+) -> None:
+    record = job.patient(desk)
+    body = {"retrieval_id": job.retrieval(desk, record)}
+    path = f"/v1/patients/{record['id']}/insi-acceptance"
+    statuses = at_once(*[lambda: desk.post(path, json=body)] * 2)
+    assert statuses[0] == 201
+    assert statuses[1] == 409
+    history = job.got(desk.get(f"/v1/patients/{record['id']}/history"), 200)
+    assert [row["event"] for row in history].count("insi_accepted") == 1
+
+
+def test_one_ins_accepted_for_two_records_at_once_is_kept_by_one(
+    product: Product, desk: httpx.Client
+) -> None:
+    records = [job.patient(desk), job.patient(desk)]
+    asked = [(record["id"], job.retrieval(desk, record)) for record in records]
+
+    def accept(one: tuple[str, str]) -> Callable[[], httpx.Response]:
+        body = {"retrieval_id": one[1]}
+        return lambda: desk.post(f"/v1/patients/{one[0]}/insi-acceptance", json=body)
+
+    assert at_once(*[accept(one) for one in asked]) == [201, 409]
+
+
+def test_many_creations_at_once_give_as_many_ipp(product: Product, desk: httpx.Client) -> None:
+    statuses = at_once(*[lambda: desk.post("/v1/patients", json=job.TRAITS)] * 6)
+    assert statuses == [201] * 6
+    with product.runtime.database.transaction() as session:
+        assert session.execute(text("select count(distinct ipp) from patient")).scalar_one() == 6
+
+
+def test_two_reports_opened_at_once_for_one_exam_leave_one(
+    desk: httpx.Client, doctor: httpx.Client
+) -> None:
+    body = {"exam_id": job.exam(desk, job.patient(desk))["id"], "title": "Scanner"}
+    assert at_once(*[lambda: doctor.post("/v1/reports", json=body)] * 3) == [201, 409, 409]
+
+
+def test_first_refusals_recorded_at_once_do_not_collide(
+    product: Product, desk: httpx.Client
+) -> None:
+    path = f"/v1/patients/{job.patient(desk)['id']}/mss-refusals"
+    body = {"professional": True, "patient": False}
+    put = [lambda: desk.put(path, json=body, headers={"If-Match": '"0"'})] * 3
+    assert at_once(*put) == [200, 412, 412]
+
+
+def test_two_oppositions_at_once_leave_one_live(product: Product, doctor: httpx.Client) -> None:
+    desk = product.signed_in(Role.SECRETARY)
+    path = f"/v1/patients/{job.patient(desk)['id']}/dmp-opposition"
+    body = {"scope": "patient", "reason": "motif"}
+    assert at_once(*[lambda: doctor.post(path, json=body)] * 3) == [201, 409, 409]
+
+
+def test_one_person_granted_twice_at_once_has_one_account(administrator: httpx.Client) -> None:
+    body = {"ps_idnat": "899700993043", "role": "REFERRER"}
+    statuses = at_once(*[lambda: administrator.post("/v1/accounts", json=body)] * 3)
+    assert set(statuses) <= {201, 409}
+    assert none_of_ours(statuses)
+
+
+def test_a_report_deleted_while_it_leaves_is_not_left_half_withdrawn(
+    product: Product, desk: httpx.Client, doctor: httpx.Client
+) -> None:
+    report = job.ready(desk, doctor)
+    job.got(job.sign(doctor, report), 201)
+    path = f"/v1/reports/{report['id']}"
+    tag = doctor.get(path).headers["ETag"]
+    from ris.diffusion import jobs
+
+    with ThreadPoolExecutor(1) as pool:
+        rows = job.got(doctor.get(f"{path}/deliveries"), 200)["items"]
+        sending = pool.submit(_attempt, product, [row["id"] for row in rows])
+        deleted = doctor.delete(path, headers={"If-Match": tag})
+        sending.result()
+    assert deleted.status_code == 200
+    assert jobs is not None
+    states = {row["state"] for row in job.got(doctor.get(f"{path}/deliveries"), 200)["items"]}
+    assert "running" not in states
+
+
+def _attempt(product: Product, deliveries: list[str]) -> None:
+    from uuid import UUID
+
+    from ris.diffusion import jobs
+    from ris.diffusion.errors import NotYet
+
+    for one in deliveries:
+        try:
+            jobs.attempt(product.runtime.diffusion, UUID(one))
+        except NotYet:
+            continue

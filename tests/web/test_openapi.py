@@ -1,0 +1,70 @@
+"""The description of the API says what a client needs beside the shapes of the answers."""
+
+import re
+from typing import Any, Final
+
+import pytest
+from fastapi import FastAPI
+
+from ris import app as root
+from ris.web.openapi import complete
+
+PUBLIC: Final = {"/auth/psc/login", "/auth/psc/callback", "/healthz", "/readyz", "/metrics"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    app = FastAPI()
+    root._include(app)
+    return complete(app.openapi(), app.routes)
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, one) for path, of in document["paths"].items() for method, one in of.items()
+    ]
+
+
+def test_every_closed_route_tells_its_right_its_cookie_and_its_refusals(
+    document: dict[str, Any],
+) -> None:
+    for path, method, one in operations(document):
+        closed = path not in PUBLIC
+        assert ("x-permission" in one) is closed, (method, path)
+        assert ("security" in one) is closed
+        assert ({"401", "403"} <= set(one["responses"])) is closed
+        csrf = {"$ref": "#/components/parameters/CsrfToken"} in one.get("parameters", [])
+        assert csrf is (closed and method != "get")
+
+
+def test_a_versioned_change_tells_412_428_and_its_etag(document: dict[str, Any]) -> None:
+    change = document["paths"]["/v1/exams/{exam_id}/events"]["post"]
+    assert {"404", "409", "412", "422", "428"} <= set(change["responses"])
+    assert "ETag" in change["responses"]["200"]["headers"]
+    assert change["x-permission"] == "exam.write"
+
+
+def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
+    text = str(document)
+    assert "HTTPValidationError" not in text
+    for name in re.findall(r"#/components/(\w+/[\w-]+)", text):
+        kind, _, key = name.partition("/")
+        assert key in document["components"][kind], name
+    item = document["components"]["schemas"]["ProblemItem"]
+    assert "pointer" in item["properties"]
+
+
+def test_no_text_sends_the_reader_to_a_document_he_does_not_have(document: dict[str, Any]) -> None:
+    assert re.findall(r"\w+\.md\b", str(document)) == []
+
+
+def test_states_are_given_as_the_list_of_their_values(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name, field in (
+        ("ExamOut", "status"), ("DeliveryOut", "state"), ("DeliveryOut", "operation"),
+        ("AttemptOut", "outcome"), ("PatientOut", "status"), ("HistoryOut", "event"),
+        ("AccountOut", "status"),
+    ):  # fmt: skip
+        shown = schemas[name]["properties"][field]
+        assert "enum" in schemas[shown["$ref"].rpartition("/")[2]], (name, field)
+    assert "study_received" not in schemas["ExamEventIn"]["properties"]["event"]["enum"]
