@@ -18,6 +18,7 @@ from ris.core import audit, clock, ids
 from ris.core.audit import Actor
 from ris.core.errors import NotFound
 from ris.core.settings import SiteSettings
+from ris.identity.service import still_open
 from ris.orders.errors import StudyMismatch
 from ris.orders.model import ExamRecord, ImagingOrder, accession_sequence
 from ris.orders.states import ExamEvent, ExamStatus, after
@@ -47,6 +48,7 @@ def place_order(
 
     Without *order_number* (paper request) the RIS issues one under its own OID (workflow.md §2).
     """
+    still_open(session, patient_id)
     serial = session.execute(select(accession_sequence.next_value())).scalar_one()
     accession = f"{clock.now().astimezone(clock.PARIS):%y%m%d}{serial:08d}"
     order = ImagingOrder(
