@@ -1,7 +1,7 @@
-"""The API of a record beside others: merges and undoing, propagation, who received the INS."""
+"""The API of a record beside others: duplicates, merges, propagation, who received the INS."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
-from ris.identity import disclosures, merge, propagation_run, service
+from ris.identity import disclosures, duplicates, merge, propagation_run, service
 from ris.identity.feature import IdentityFeature
+from ris.identity.merge_model import PairState
 from ris.identity.propagation_model import IdentityOutbox, Kind, OutboxState
 from ris.rem import satisfies
 from ris.web.etag import IfMatch, read_version, tag
@@ -21,6 +22,7 @@ router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
 Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
 InsReader = Annotated[Principal, Depends(require(Permission.INS_READ))]
+Validator = Annotated[Principal, Depends(require(Permission.IDENTITY_VALIDATE))]
 Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER))]
 
 
@@ -55,6 +57,26 @@ class MergeOut(BaseModel):
     account_id: UUID | None
     undone_at: datetime | None
     undone_reason: str
+
+
+class SuspectOut(BaseModel):
+    """A record that may be the same person's: how alike (out of 100), why, what was said of it."""
+
+    patient_id: UUID
+    ipp: str
+    version: int
+    status: str
+    score: int
+    reasons: list[str]
+    state: PairState
+
+
+class PairIn(BaseModel):
+    """What a person says of two records: `DOUA` one person, to merge; `HOMA` two persons."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal[PairState.PROVEN, PairState.HOMONYMS]
 
 
 class OutboxOut(BaseModel):
@@ -130,6 +152,34 @@ def undo_merge(
     feature: IdentityFeature = request.app.state.identity
     done = merge.undo(session, feature, merge_id, reason=body.reason, actor=principal.actor)
     return MergeOut.model_validate(done)
+
+
+@router.get("/patients/{patient_id}/duplicates")
+@satisfies()
+def list_duplicates(patient_id: UUID, session: Db, _principal: Reader) -> list[SuspectOut]:
+    """Donne les doublons potentiels du dossier, avec leur score et ses raisons."""
+    return [
+        SuspectOut(
+            patient_id=one.patient.id,
+            ipp=one.patient.ipp,
+            version=one.patient.version,
+            status=one.patient.status,
+            score=one.score.points,
+            reasons=list(one.score.reasons),
+            state=one.state,
+        )
+        for one in duplicates.suspects(session, patient_id)
+    ]
+
+
+@router.put("/patients/{patient_id}/duplicates/{other_id}")
+@satisfies()
+def decide_duplicate(
+    patient_id: UUID, other_id: UUID, body: PairIn, session: Db, principal: Validator
+) -> PairIn:
+    """Dit d'une paire : doublon avéré (à fusionner), ou deux personnes homonymes."""
+    pair = duplicates.decide(session, patient_id, other_id, body.state, actor=principal.actor)
+    return PairIn.model_validate({"state": pair.state})
 
 
 @router.get("/patients/{patient_id}/propagation")

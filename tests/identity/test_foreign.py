@@ -59,7 +59,8 @@ def received(database: Database, feature: IdentityFeature, **fields: Any) -> Rec
 def show(api: httpx.Client, done: Received) -> Json:
     answer = api.get(f"/patients/{done.patient_id}")
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    shown: Json = answer.json()
+    return shown
 
 
 def contract(api: httpx.Client, scope: str) -> httpx.Response:
