@@ -136,9 +136,10 @@ class Inbox:
             "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
             "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
         }  # fmt: skip
-        session.execute(insert(Hl7Message).values(**values).on_conflict_do_nothing())
-        query = select(Hl7Message).filter_by(**key).with_for_update()
-        return session.scalars(query).one()
+        claimed = insert(Hl7Message).values(**values).on_conflict_do_nothing()
+        row = session.scalars(claimed.returning(Hl7Message)).first()
+        held = select(Hl7Message).filter_by(**key).with_for_update()
+        return row or session.scalars(held).one()
 
     def _store(self, session: Session, row: Hl7Message, msh: Segment, data: bytes) -> None:
         """Keep a message for `apply_waiting` and answer CA; refuse at once what cannot be read."""
@@ -176,17 +177,11 @@ class Inbox:
         if row.ack_code[0] == "A":
             row.ack = self._answer(msh, row.ack_code, notices)
         session.flush()
-        refused = row.state == Hl7State.REFUSED
-        record(
-            session,
-            "hl7.refused" if refused else "hl7.applied",
-            actor=actor,
-            outcome="failure" if refused else "success",
-            reason=row.error or None,
-            target=_target(row),
-            patient_id=row.patient_id,
-            detail={"kind": row.kind, "ack": row.ack_code},
-        )
+        if row.state == Hl7State.REFUSED:  # what is applied is journaled by the identity room
+            record(
+                session, "hl7.refused", actor=actor, outcome="failure", reason=row.error,
+                target=_target(row), detail={"kind": row.kind, "ack": row.ack_code},
+            )  # fmt: skip
 
     def _integrate(
         self, session: Session, row: Hl7Message, data: bytes, actor: Actor

@@ -58,7 +58,7 @@ def test_an_accepted_message_is_answered_after_its_effects_are_committed(inbox: 
     assert (kept.state, kept.ack, kept.kind) == (Hl7State.APPLIED, answer, "ADT^A28")
     assert [p.birth_family for p in patients(inbox.database)] == ["TESTRIS-BETA"]
     with inbox.database.transaction() as session:
-        event = session.scalars(select(AuditEvent).filter_by(action="hl7.applied")).one()
+        event = session.scalars(select(AuditEvent).filter_by(action="identity.received")).one()
     assert (event.origin_ip, event.patient_id) == ("10.0.0.9", kept.patient_id)
 
 
@@ -134,6 +134,11 @@ def test_a_bad_message_is_refused_by_name_and_writes_nothing(
     assert told(inbox.receive(data)) == (code, [error])
     assert count(inbox.database, Patient) == 0
     assert count(inbox.database, IdentityHistory) == 0
+    with inbox.database.transaction() as session:
+        actions = set(
+            session.scalars(select(AuditEvent.action).where(AuditEvent.outcome != "success"))
+        )
+    assert actions == {"hl7.refused"}
 
 
 def test_a_merge_on_an_ins_is_refused(inbox: Inbox) -> None:
@@ -152,7 +157,7 @@ def test_a_failure_of_ours_leaves_nothing_and_asks_to_come_back(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(inbox_module, "record", _fails)
+        broken.setattr(inbox_module, "_outcome", _fails)
         assert told(inbox.receive(message())) == ("AR", [("E", "207", "", "HL7_TRY_AGAIN")])
     assert count(inbox.database, Hl7Message) == count(inbox.database, Patient) == 0
     assert told(inbox.receive(message()))[0] == "AA"
