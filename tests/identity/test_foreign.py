@@ -1,5 +1,6 @@
 """Identities from elsewhere, seen through the public API and the sandbox INSi (RIS.INS.38-47)."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -412,3 +413,19 @@ def test_a_lunar_date_from_a_feed_is_made_whole_and_kept_as_written(
     api.patch(f"/patients/{done.patient_id}", json=body, headers=headers)
     with database.transaction() as session:
         assert session.get_one(Patient, done.patient_id).birth_date_raw is None
+
+
+def test_two_messages_at_once_about_one_identifier_make_one_record(
+    desk: Desk, database: Database, feature: IdentityFeature
+) -> None:
+    contract(desk(), "own_domain")
+    done: list[Received] = []
+    acts = [
+        threading.Thread(target=lambda: done.append(received(database, feature))) for _ in range(4)
+    ]
+    for act in acts:
+        act.start()
+    for act in acts:
+        act.join()
+    assert len({one.patient_id for one in done}) == 1
+    assert sorted(one.action for one in done) == ["created", *["unchanged"] * 3]
