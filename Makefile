@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock openapi matrix sbom clean
+.PHONY: help install demo test check fuzz bench lock openapi matrix sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/lint-imports
 	$(BIN)/ris rem gates
 	$(BIN)/ris openapi --check
+
+fuzz: .venv/.dev ## 200 000 mutated HL7 messages: read, or refused by name
+	$(BIN)/python -m tests.interop.hl7v2.fuzz 200000
 
 bench: .venv/.dev ## measure the main job and the delivery engine
 	$(BIN)/python -m tests.bench

@@ -23,9 +23,9 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def load_models() -> None:
-    """Import the `model` module of every feature, so that the metadata is whole."""
+    """Import the `model` and `…_model` modules of every feature, so that the metadata is whole."""
     for found in pkgutil.walk_packages(ris.__path__, "ris."):
-        if found.name.rpartition(".")[2] == "model":
+        if found.name.endswith("model"):
             importlib.import_module(found.name)
 
 

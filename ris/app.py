@@ -6,8 +6,9 @@ lives here.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -38,11 +39,21 @@ from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
 from ris.dmp.settings import DmpSettings
+from ris.identity.copies import activity, purge
+from ris.identity.copies.feature import CopyFeature
+from ris.identity.copies.routes import router as copies_router
 from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_check import ForeignChecks
+from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.propagation_run import Propagator
+from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
+from ris.interop.hl7v2.client import Sender
+from ris.interop.hl7v2.service import Inbox
+from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
 from ris.mss.operators import check_configuration
 from ris.mss.poll import Poller
@@ -50,7 +61,9 @@ from ris.mss.refresh import refresh_crls, refresh_whitelist
 from ris.mss.routes import MssDesk
 from ris.mss.routes import router as mss_router
 from ris.mss.settings import MssSettings
+from ris.orders.activity import ORDERS
 from ris.orders.routes import router as orders_router
+from ris.reports.activity import REPORTS
 from ris.reports.channels import ChannelName
 from ris.reports.routes import router as reports_router
 from ris.reports.settings import ReportSettings
@@ -62,9 +75,10 @@ from ris.web.rem_routes import router as rem_router
 DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, identity_router, orders_router, dicom_router, reports_router, mss_router,
-    dmp_router, diffusion_router,
+    auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
+    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
+ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
 
 class Settings(CoreSettings):
@@ -76,6 +90,7 @@ class Settings(CoreSettings):
     mss: MssSettings = MssSettings()
     dmp: DmpSettings = DmpSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
+    hl7: Hl7Settings = Hl7Settings()
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,9 @@ class Runtime:
     desk: SignInDesk
     directory: Directory
     identity: IdentityFeature
+    copies: CopyFeature
     diffusion: Diffusion
+    inbox: Inbox
 
     def close(self) -> None:
         """Close every connection that was opened."""
@@ -165,7 +182,9 @@ def compose(settings: Settings, database: Database) -> Runtime:
         settings.auth, database=database, sealer=sealer, environment=settings.environment
     )
     directory = Directory.build(settings.auth.annuaire, database=database)
-    diffusion = _diffusion(settings, database, sealer, desk)
+    told = settings.identity
+    copies = CopyFeature(told.copies, told.copy_retention_months, sealer, ACTIVITIES)
+    diffusion = _diffusion(settings, database, sealer, desk, copies)
     identity = IdentityFeature(
         settings=settings.identity,
         ipp_oid=settings.site.ipp_oid,
@@ -175,13 +194,18 @@ def compose(settings: Settings, database: Database) -> Runtime:
             lambda structure: desk.certificates.credential(structure, "INSI"),
             settings.trust_store,
         ),
+        partners=tuple(partner.name for partner in settings.hl7.partners),
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
-            )
+            ),
+            lambda session, change: purge.on_identity_changed(session, copies, change),
         ],
     )
-    return Runtime(settings, database, sealer, desk, directory, identity, diffusion)
+    inbox = Inbox(database, sealer, identity, settings.hl7)
+    jobs = _identity_upkeep(settings, database, identity, inbox)
+    diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs))
+    return Runtime(settings, database, sealer, desk, directory, identity, copies, diffusion, inbox)
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -198,6 +222,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.auth = runtime.desk
     app.state.directory = runtime.directory
     app.state.identity = runtime.identity
+    app.state.identity_copies = runtime.copies
     app.state.diffusion = runtime.diffusion
     app.state.is_at_head = partial(schema.is_at_head, runtime.database.url, engine=engine_schema())
     app.state.collectors = (metrics.collect,)
@@ -221,7 +246,7 @@ def _include(app: FastAPI) -> None:
 
 
 def _diffusion(
-    settings: Settings, database: Database, sealer: Sealer, desk: SignInDesk
+    settings: Settings, database: Database, sealer: Sealer, desk: SignInDesk, copies: CopyFeature
 ) -> Diffusion:
     pool = desk.certificates.credential
     mss = MssChannel(database, settings.mss, sealer, pool)
@@ -236,8 +261,21 @@ def _diffusion(
         settings=settings.diffusion,
         documents=ReportDocuments(settings.reports, resolver(settings.mss)),
         facts=CurrentFacts(send_without_qualified_ins=settings.mss.send_without_qualified_ins),
-        upkeep=tuple(_upkeep(settings, database, poller)),
+        upkeep=tuple(_upkeep(settings, database, poller, copies)),
     )
+
+
+def _identity_upkeep(
+    settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
+) -> Iterator[Upkeep]:
+    """Give the jobs of the identity feeds: verify, tell the attached systems, settle, forget."""
+    sender = settings.site.ipp_oid
+    propagator = Propagator(database, Sender(settings.hl7), sender=sender)
+    every = settings.hl7.upkeep_s
+    yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
+    yield Upkeep("propagate_identities", every, propagator.run)
+    yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
+    yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
 
 
 def _purge_idempotency(database: Database) -> None:
@@ -245,12 +283,15 @@ def _purge_idempotency(database: Database) -> None:
         idempotency.purge(session)
 
 
-def _upkeep(settings: Settings, database: Database, poller: Poller) -> Iterator[Upkeep]:
+def _upkeep(
+    settings: Settings, database: Database, poller: Poller, copies: CopyFeature
+) -> Iterator[Upkeep]:
     """Give the periodic jobs of the features, as the settings ask for them."""
     often = settings.diffusion
     yield Upkeep("poll_receipts", often.receipts_poll_s, poller.poll_receipts)
     verify = partial(verify_new_versions, database, settings.reports)
     yield Upkeep("reports.verify", often.requeue_s, verify)
+    yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
@@ -263,8 +304,13 @@ def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) 
     reconsider_held(session, diffusion, patient_id=patient_id)  # type: ignore[arg-type]
 
 
+def keyring_path(settings: Settings) -> Path:
+    """Return where the key ring is: `RIS_KEYRING`, else in the data folder."""
+    return settings.keyring or settings.data_dir / "keyring.json"
+
+
 def _keyring(settings: Settings) -> Keyring:
-    path = settings.keyring or settings.data_dir / "keyring.json"
+    path = keyring_path(settings)
     if path.exists():
         return Keyring.from_file(path)
     if settings.environment == "production":

@@ -3,6 +3,7 @@
 Thin: each command reads the settings and calls one function of the product.
 """
 
+import asyncio
 import json
 import shlex
 import signal
@@ -23,11 +24,13 @@ from ris import app as root
 from ris.auth import accounts
 from ris.auth.rights import Role
 from ris.core import audit, backup, logs, schema
-from ris.core.crypto import Keyring
+from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import RisError
 from ris.diffusion import jobs
 from ris.diffusion.engine_schema import engine_schema
+from ris.identity.copies import document, parameters, purge, rotation
+from ris.interop.hl7v2 import server
 from ris.rem.cli import app as rem_cli
 from ris.reports.cli import app as reports_cli
 
@@ -40,9 +43,13 @@ db = typer.Typer(help="Base de données.", no_args_is_help=True)
 audit_cli = typer.Typer(help="Journal.", no_args_is_help=True)
 config = typer.Typer(help="Configuration.", no_args_is_help=True)
 accounts_cli = typer.Typer(help="Comptes et rôles.", no_args_is_help=True)
-keys = typer.Typer(help="Clés de chiffrement.", no_args_is_help=True)
-cli.add_typer(keys, name="keys")
+keys = typer.Typer(help="Trousseau de clés.", no_args_is_help=True)
+copies = typer.Typer(help="Copies de titres d'identité.", no_args_is_help=True)
+docs = typer.Typer(help="Documents produits par le logiciel.", no_args_is_help=True)
 cli.add_typer(db, name="db")
+cli.add_typer(keys, name="keys")
+cli.add_typer(copies, name="copies")
+cli.add_typer(docs, name="docs")
 cli.add_typer(audit_cli, name="audit")
 cli.add_typer(config, name="config")
 cli.add_typer(accounts_cli, name="accounts")
@@ -98,6 +105,17 @@ def worker(
     logs.configure()
     with root.running(root.Settings()) as runtime:
         jobs.run_worker(runtime.diffusion, concurrency=concurrency, once=once)
+
+
+@cli.command()
+def mllp(
+    host: Annotated[str, typer.Option(help="Adresse d'écoute.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port d'écoute.")] = 2575,
+) -> None:
+    """Recevoir les identités par HL7 v2 (MLLP) ; SIGTERM laisse finir les échanges en cours."""
+    logs.configure()
+    with root.running(root.Settings()) as runtime:
+        asyncio.run(server.run(runtime.inbox, host, port))
 
 
 @cli.command()
@@ -245,6 +263,49 @@ def grant(
         with runtime.database.transaction() as session:
             accounts.grant(session, ps_idnat, role, identity_habilitated=habilitated)
     typer.echo(f"Rôle {role} donné à {ps_idnat}.")
+
+
+@keys.command()
+def rotate(
+    resume: Annotated[bool, typer.Option("--resume", help="Reprendre, sans nouvelle clé.")] = False,
+) -> None:
+    """Ajouter une clé et y passer les clés de données des copies ; code 1 s'il en reste."""
+    path = root.keyring_path(root.Settings())
+    with root.running(root.Settings()) as runtime, rotation.alone(runtime.database):
+        keyring = Keyring.from_file(path)
+        if not resume:
+            keyring = keyring.rotate(path)
+        done = rotation.rewrap(runtime.database, Sealer(keyring), keyring.current)
+    typer.echo(f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) reprises.")
+    if done.unreadable:
+        typer.echo(f"{done.unreadable} copie(s) dont la clé est perdue.", err=True)
+        raise typer.Exit(1)
+
+
+@copies.command()
+def erasures() -> None:
+    """Lister les preuves de suppression (JSON par ligne) ; code 1 si une signature est fausse."""
+    sound = True
+    with root.running(root.Settings()) as runtime, runtime.database.transaction() as session:
+        for proof in purge.proofs(session):
+            typer.echo(proof.line())
+            sound = sound and proof.sound
+    if not sound:
+        raise typer.Exit(1)
+
+
+@docs.command("id-copies")
+def id_copies(
+    check: Annotated[bool, typer.Option("--check", help="Comparer sans écrire.")] = False,
+) -> None:
+    """Écrire docs/security-id-copies.md (RIS.INS.58)."""
+    path = ROOT / document.PUBLISHED
+    text = document.render(parameters.parameters(root.ACTIVITIES))
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        typer.echo(f"{document.PUBLISHED} n'est plus à jour : ris docs id-copies", err=True)
+        raise typer.Exit(1)
 
 
 def _shown(values: dict[str, Any]) -> str:

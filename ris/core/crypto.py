@@ -71,13 +71,18 @@ class KeyWrapper(Protocol):
 
 
 class Keyring:
-    """Key-encryption keys in a 0600 file: `{"current": "k1", "keys": {"k1": "<base64>"}}`."""
+    """Key-encryption keys in a 0600 file: `{"current": "k1", "keys": {"k1": "<base64>"}}`.
 
-    def __init__(self, current: str, keys: dict[str, bytes]) -> None:
+    Read from a file, it reads it again when it meets a key it does not know: another process
+    rotated.
+    """
+
+    def __init__(self, current: str, keys: dict[str, bytes], path: Path | None = None) -> None:
         if current not in keys or any(len(key) != 32 for key in keys.values()):
             raise NotConfigured("Trousseau de clés invalide.")
         self.current = current
         self._keys = keys
+        self._path = path
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
@@ -87,14 +92,14 @@ class Keyring:
                 raise NotConfigured("Le trousseau de clés doit être en mode 0600.")
             content = json.loads(path.read_text(encoding="utf-8"))
             keys = {name: base64.b64decode(key) for name, key in content["keys"].items()}
-            return cls(content["current"], keys)
+            return cls(content["current"], keys, path)
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise NotConfigured("Trousseau de clés illisible.") from error
 
     @classmethod
     def generate(cls, path: Path) -> "Keyring":
         """Create *path* with one fresh key; raises `FileExistsError` rather than overwrite keys."""
-        keyring = cls("k1", {"k1": secrets.token_bytes(32)})
+        keyring = cls("k1", {"k1": secrets.token_bytes(32)}, path)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(keyring._json())
         return keyring
@@ -102,7 +107,7 @@ class Keyring:
     def rotate(self, path: Path) -> "Keyring":
         """Add a fresh current key and replace *path* atomically; the former keys stay readable."""
         name = f"k{1 + max(int(known.removeprefix('k')) for known in self._keys)}"
-        keyring = Keyring(name, {**self._keys, name: secrets.token_bytes(32)})
+        keyring = Keyring(name, {**self._keys, name: secrets.token_bytes(32)}, path)
         fresh = path.with_name(path.name + ".new")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
@@ -112,12 +117,20 @@ class Keyring:
         fresh.replace(path)
         return keyring
 
+    @property
+    def key_bits(self) -> int:
+        """The size of the current key-encryption key."""
+        return 8 * len(self._keys[self.current])
+
     def wrap(self, key: bytes) -> tuple[str, bytes]:
         """Return the current key's id and *key* wrapped under it (RFC 3394)."""
         return self.current, aes_key_wrap(self._keys[self.current], key)
 
     def unwrap(self, kek_id: str, wrapped: bytes) -> bytes:
-        """Return the key inside *wrapped*; raises `SealBroken`."""
+        """Return the key inside *wrapped*; raises `SealBroken`, `NotConfigured`."""
+        if kek_id not in self._keys and self._path is not None:
+            fresh = Keyring.from_file(self._path)
+            self._keys, self.current = fresh._keys, fresh.current
         try:
             return aes_key_unwrap(self._keys[kek_id], wrapped)
         except (KeyError, InvalidUnwrap, ValueError) as error:

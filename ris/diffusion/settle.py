@@ -19,6 +19,7 @@ from ris.diffusion.retry import backoff
 from ris.diffusion.schedule import database_now, unblock
 from ris.diffusion.states import NEVER_LEFT, TERMINAL, State, check
 from ris.diffusion.wiring import Diffusion
+from ris.identity import disclosures
 from ris.rem import satisfies
 from ris.reports.channels import ChannelName, Operation
 
@@ -57,6 +58,7 @@ def settle(session: Session, diffusion: Diffusion, begun: Begun, outcome: Outcom
     if State(row.state) in TERMINAL:
         unblock(session, row.id)
         _trace(session, row)
+        _disclose(session, row)
     again = row.due_at if row.state in (State.PENDING, State.UNKNOWN) else None
     return Settled(True, again)
 
@@ -191,6 +193,20 @@ def _line(begun: Begun, outcome: Outcome) -> DeliveryAttempt:
         error_detail=outcome.detail,
         remote_reference=outcome.reference,
     )
+
+
+@satisfies("RIS.INS.51")
+def _disclose(session: Session, row: Delivery) -> None:
+    """Name the partner among those that received the INS of the patient."""
+    if row.state == State.DELIVERED and row.with_ins:
+        disclosures.note(
+            session,
+            row.patient_id,
+            sender=row.struct_idnat or "",
+            partner=row.recipient or row.channel,
+            channel=row.channel,
+            reference=str(row.id),
+        )
 
 
 def _trace(session: Session, row: Delivery) -> None:

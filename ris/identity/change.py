@@ -2,19 +2,22 @@
 
 from typing import Any, Final
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from ris.core.audit import Actor
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import IdentityHistory, Patient
+from ris.identity.propagation import enqueue
 from ris.identity.states import Event, InsEffect, transition
 from ris.identity.values import Ins, Status
 from ris.rem import satisfies
 
-_SETTLING: Final = (Event.DOCUMENT_VALIDATED, Event.INSI_ACCEPTED)
+_SETTLING: Final = (Event.DOCUMENT_VALIDATED, Event.INSI_ACCEPTED, Event.MERGED)
 
 
 @satisfies("RIS.INS.26", "RIS.INS.32", "RIS.INS.35")
+@satisfies("RIS.INS.34", "RIS.INS.36")
 def apply(
     session: Session,
     feature: IdentityFeature,
@@ -26,21 +29,25 @@ def apply(
     evidence: dict[str, Any] | None = None,
     changes: dict[str, list[str]] | None = None,
     ins: Ins | None = None,
+    absorbed_ipp: str = "",
 ) -> Change:
-    """Apply *event* to *patient*, write the history row, and return the change.
+    """Apply *event* to *patient*, write history and what must leave, and return the change.
+
+    A *patient* that is not in the session yet is created by it.
 
     *ins* is the INS received, for the events that bring one; *evidence* holds ids and codes,
-    *changes* the traits before and after. Raises what `transition` raises.
+    *changes* the traits before and after, *absorbed_ipp* whom a merge retires.
+    Raises what `transition` raises.
     """
-    creating = event is Event.CREATED
-    before = None if creating else Status(patient.status)
+    before = Status(patient.status) if inspect(patient).persistent else None
+    shown = patient.identity.ins if before is Status.QUALIFIEE else None
     step = transition(before, patient.identity.attributes, event)
     patient.status = step.to.value
     if step.worklist or event in _SETTLING:
         patient.to_review = step.worklist
     if step.ins is InsEffect.REMOVE:
         patient.ins_matricule = patient.ins_oid = None
-    elif step.ins is InsEffect.FROM_INSI and ins is not None:
+    elif step.ins is not InsEffect.NONE and ins is not None:
         patient.ins_matricule, patient.ins_oid = ins.matricule, ins.oid
     session.add(patient)
     session.flush()
@@ -61,6 +68,8 @@ def apply(
     )
     session.flush()
     change = Change(patient.id, event, before, step.to, step.propagate, step.worklist)
+    lost = shown.oid if shown and patient.ins_matricule is None else ""
+    enqueue(session, feature.partners, change, withdrawn_oid=lost, absorbed_ipp=absorbed_ipp)
     for tell in feature.subscribers:
         tell(session, change)
     return change

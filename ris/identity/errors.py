@@ -10,6 +10,71 @@ class PatientNotFound(NotFound):
     title = "Patient introuvable"
 
 
+class PatientMerged(Conflict):
+    """The record was absorbed by another: extension `survivor_id` names it."""
+
+    code = "PATIENT_MERGED"
+    title = "Ce dossier a été fusionné dans un autre"
+
+
+class ContractExists(Conflict):
+    """A trust contract with this sender is already in force."""
+
+    code = "TRUST_CONTRACT_EXISTS"
+    title = "Un contrat de confiance est déjà en vigueur avec cet émetteur"
+    rem = ("RIS.INS.39",)
+
+
+class ContractNotFound(NotFound):
+    """No trust contract in force bears this id."""
+
+    code = "TRUST_CONTRACT_NOT_FOUND"
+    title = "Contrat de confiance introuvable ou terminé"
+
+
+class ForeignNotFound(NotFound):
+    """No verification of a received INS, or no held data, bears this id."""
+
+    code = "FOREIGN_NOT_FOUND"
+    title = "Identité reçue introuvable"
+
+
+class ForeignDataDecided(Conflict):
+    """The held data no longer wait for a decision."""
+
+    code = "FOREIGN_DATA_DECIDED"
+    title = "Ces données n'attendent plus de décision"
+    rem = ("RIS.INS.47",)
+
+
+class MergeRefused(Conflict):
+    """These records cannot be merged, or parted, as asked."""
+
+    code = "MERGE_REFUSED"
+    title = "Fusion impossible"
+
+
+class MergeInsConflict(Conflict):
+    """Two different INS that INSi does not link: two persons, until proved otherwise (R-MRG-01)."""
+
+    code = "MERGE_INS_CONFLICT"
+    title = "Fusion impossible : les deux dossiers portent des INS différentes"
+
+
+class MergeDataConflict(Conflict):
+    """Both records hold something that a patient has once (refusals…): a person must settle it."""
+
+    code = "MERGE_DATA_CONFLICT"
+    title = "Fusion impossible : données propres aux deux dossiers à harmoniser d'abord"
+
+
+class OutboxNotFailed(Conflict):
+    """This propagation message does not wait for a person."""
+
+    code = "OUTBOX_NOT_FAILED"
+    title = "Ce message n'est pas en échec"
+
+
 class TransitionRefused(Conflict):
     """The status machine has no such transition (rem.md §9.1)."""
 

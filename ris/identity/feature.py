@@ -45,7 +45,8 @@ class InsiSearch(Protocol):
 class IdentityFeature:
     """Settings, site and ports of the identity room.
 
-    *production* refuses test INS; *subscribers* are called with the session for each `Change`.
+    *production* refuses test INS; *subscribers* are called with the session for each `Change`;
+    *partners* name the systems attached to this identity repository (RIS.INS.34).
     """
 
     settings: IdentitySettings
@@ -53,6 +54,7 @@ class IdentityFeature:
     production: bool
     insi: InsiSearch | None = None
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
+    partners: tuple[str, ...] = ()
 
     def require_insi(self) -> InsiSearch:
         """Return the port to INSi; raises `NotConfigured`."""

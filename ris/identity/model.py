@@ -36,7 +36,11 @@ class Decision(StrEnum):
 
 
 class Patient(Base):
-    """A patient record: traits, status, INS, contact. `billing_number` is no INS."""
+    """A patient record: traits, status, INS, contact. `billing_number` is no INS.
+
+    *birth_date_raw* is the date as a document or a feed wrote it, where *birth_date* had to be
+    interpreted (ins.md R-DAT-01); *merged_into_id* the survivor, once the record is absorbed.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (
@@ -48,6 +52,7 @@ class Patient(Base):
         ),
         CheckConstraint("(ins_matricule IS NULL) = (ins_oid IS NULL)", name="ins_whole"),
         CheckConstraint(f"status = '{Status.PROVISOIRE}' OR NOT ({_SINGULAR})", name="blocking"),
+        CheckConstraint("merged_into_id <> id", name="merged_elsewhere"),
         Index(
             "uq_patient_ins",
             "ins_matricule",
@@ -77,6 +82,7 @@ class Patient(Base):
     phone: Mapped[str] = mapped_column(default="")
     billing_number: Mapped[str | None] = mapped_column(String(15))
     to_review: Mapped[bool] = mapped_column(default=False, index=True)
+    merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey(_PATIENT), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
     version: Mapped[int] = mapped_column()

@@ -36,7 +36,7 @@ STRICT: Final = (
     "birth_place",
 )
 LOCKED: Final = ("ins_matricule", "ins_oid", *STRICT)
-_DECISIVE: Final = frozenset({"birth_family", "birth_date", "sex"})
+DECISIVE: Final = frozenset({"birth_family", "birth_date", "sex"})
 
 
 @satisfies("RIS.INS.37")
@@ -163,7 +163,7 @@ def check_differences(
     On a validée identity it never qualifies while *major_blocks_qualification* is on; elsewhere
     the user must give a *reason*. The first given name only alerts (RIS.INS.14).
     """
-    major = [c.field for c in compared if c.difference is Difference.MAJOR and c.field in _DECISIVE]
+    major = [c.field for c in compared if c.difference is Difference.MAJOR and c.field in DECISIVE]
     if not major:
         return
     if status is Status.VALIDEE and major_blocks_qualification:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from ris.core.text import fold
@@ -77,13 +77,19 @@ def _by_key(criteria: Criteria) -> Select[Patient] | None:
     if criteria.matricule:
         matricule = require_valid(criteria.matricule)
         return select(Patient).where(Patient.ins_matricule == matricule)
-    return select(Patient).where(Patient.ipp == criteria.ipp) if criteria.ipp else None
+    if not criteria.ipp:
+        return None
+    lasting = func.coalesce(
+        Patient.merged_into_id, Patient.id
+    )  # an absorbed IPP finds its survivor
+    return select(Patient).where(Patient.id.in_(select(lasting).where(Patient.ipp == criteria.ipp)))
 
 
 def _by_birth_date(criteria: Criteria, settings: IdentitySettings) -> Select[Patient]:
     if criteria.birth_date is None:
         raise SearchTooBroad
-    query = select(Patient).where(Patient.birth_date == criteria.birth_date)
+    born = Patient.birth_date == criteria.birth_date
+    query = select(Patient).where(born, Patient.merged_into_id.is_(None))
     for letters, fields in ((criteria.name, _FAMILY), (criteria.given, _GIVEN)):
         if key := key_of(letters):
             if settings.search_max_letters and len(key) > settings.search_max_letters:

@@ -14,7 +14,7 @@ from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.core.errors import Stale
 from ris.identity import change
-from ris.identity.errors import PatientNotFound, ReasonRequired, TraitsLocked
+from ris.identity.errors import PatientMerged, PatientNotFound, ReasonRequired, TraitsLocked
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IdentityHistory, IppSeries, Patient
 from ris.identity.rules import STRICT, ins_to_output, is_locked, strict_change
@@ -45,12 +45,12 @@ def create(
     actor: Actor,
 ) -> Patient:
     """Create a record at provisoire with a fresh IPP; raises `TraitsRefused`."""
-    traits = read_traits(typed, today=_today())
-    patient = Patient(ipp=_next_ipp(session, feature), ipp_oid=feature.ipp_oid)
+    traits = read_traits(typed, today=today())
+    patient = Patient(ipp=next_ipp(session, feature), ipp_oid=feature.ipp_oid)
     patient.traits = traits
     patient.attributes, patient.address, patient.phone = [], {}, ""
     patient.status = Status.PROVISOIRE.value
-    _set_contact(patient, contact)
+    set_contact(patient, contact)
     change.apply(session, feature, patient, Event.CREATED, actor=actor)
     index(session, patient)
     _journal(session, "patient.created", patient, actor)
@@ -78,12 +78,43 @@ def current(session: Session, patient_id: UUID, version: int) -> Patient:
 
     Raises `PatientNotFound`, or `Stale` when someone changed it since.
     """
-    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
+    patient = locked(session, patient_id)
+    if patient.version != version:
+        raise Stale
+    return active(patient)
+
+
+def active(patient: Patient) -> Patient:
+    """Return *patient* when nothing has absorbed it; raises `PatientMerged`."""
+    if patient.merged_into_id is not None:
+        raise PatientMerged(survivor_id=str(patient.merged_into_id))
+    return patient
+
+
+def still_open(session: Session, patient_id: UUID) -> None:
+    """Wait for a merge under way, then raise `PatientMerged` when it took the record.
+
+    For whoever is about to file something under a patient: nothing lands on an absorbed record.
+    """
+    query = select(Patient).where(Patient.id == patient_id)
+    shared = query.with_for_update(read=True, key_share=True)
+    patient = session.scalar(shared.execution_options(populate_existing=True))
+    if patient is None:
+        raise PatientNotFound
+    active(patient)
+
+
+def locked(session: Session, patient_id: UUID, *, against_filing: bool = False) -> Patient:
+    """Return the record as it is now, locked for this transaction, absorbed or not.
+
+    *against_filing* also holds back whoever files something under it (`still_open`, a foreign
+    key): a merge wants that, an edit must not.
+    """
+    wanted = select(Patient).where(Patient.id == patient_id)
+    query = wanted.with_for_update(key_share=not against_filing)
     patient = session.scalar(query.execution_options(populate_existing=True))
     if patient is None:
         raise PatientNotFound
-    if patient.version != version:
-        raise Stale
     return patient
 
 
@@ -123,7 +154,9 @@ def edit(
     if strict and is_locked(status):
         _check_superuser(before, after, superuser, reason)
     patient.traits = after
-    _set_contact(patient, contact)
+    if before.birth_date != after.birth_date:
+        patient.birth_date_raw = None
+    set_contact(patient, contact)
     patient.updated_at = clock.now()
     event = Event.STRICT_TRAIT_CHANGED if strict else Event.COMPLEMENTARY_TRAIT_CHANGED
     changes = changes_between(before, after)
@@ -168,15 +201,16 @@ def changes_between(before: Traits, after: Traits) -> dict[str, list[str]]:
 
 
 def _edited(before: Traits, status: Status, typed: Mapping[str, str]) -> Traits:
-    fields = {**_typed(before), **typed}
+    fields = {**typed_of(before), **typed}
     follows = _text(before.birth_given_names) == before.first_birth_given
     if follows and not is_locked(status) and "birth_given_names" not in typed:
         fields["birth_given_names"] = fields["first_birth_given"]
-    changed = {name for name, value in _typed(before).items() if fields[name] != value}
-    return read_traits(TypedTraits(**fields), today=_today(), only=changed)
+    changed = {name for name, value in typed_of(before).items() if fields[name] != value}
+    return read_traits(TypedTraits(**fields), today=today(), only=changed)
 
 
-def _typed(traits: Traits) -> dict[str, str]:
+def typed_of(traits: Traits) -> dict[str, str]:
+    """Return *traits* as they would be typed."""
     return {name: _text(getattr(traits, name)) for name in FIELDS}
 
 
@@ -192,7 +226,8 @@ def _check_superuser(before: Traits, after: Traits, superuser: bool, reason: str
         raise ReasonRequired("Indiquer pourquoi un trait issu d'INSi est modifié.")
 
 
-def _set_contact(patient: Patient, contact: Contact) -> None:
+def set_contact(patient: Patient, contact: Contact) -> None:
+    """Write the contact details that *contact* names."""
     if contact.address is not None:
         patient.address = {**asdict(contact.address), "lines": list(contact.address.lines)}
     if contact.phone is not None:
@@ -201,7 +236,15 @@ def _set_contact(patient: Patient, contact: Contact) -> None:
         patient.billing_number = contact.billing_number or None
 
 
-def _next_ipp(session: Session, feature: IdentityFeature) -> str:
+def next_ipp(session: Session, feature: IdentityFeature) -> str:
+    """Return a fresh IPP of this site, passing over those that a feed has brought."""
+    while True:
+        ipp = _next_of_series(session, feature)
+        if session.scalar(select(Patient.id).where(Patient.ipp == ipp)) is None:
+            return ipp
+
+
+def _next_of_series(session: Session, feature: IdentityFeature) -> str:
     first = insert(IppSeries).values(authority=feature.ipp_oid, last=1)
     step = first.on_conflict_do_update(
         index_elements=[IppSeries.authority], set_={"last": IppSeries.last + 1}
@@ -210,7 +253,8 @@ def _next_ipp(session: Session, feature: IdentityFeature) -> str:
     return f"{last:0{feature.settings.ipp_digits}d}"
 
 
-def _today() -> date:
+def today() -> date:
+    """Return today's date in France."""
     return clock.now().astimezone(clock.PARIS).date()
 
 

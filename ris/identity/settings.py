@@ -3,9 +3,10 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ris.identity.banner import BannerField
+from ris.identity.copies.settings import CopySettings
 from ris.identity.insi_values import CallMode
 from ris.rem import satisfies
 
@@ -79,6 +80,8 @@ class IdentitySettings(BaseModel):
     ipp_digits: int = 10
     banner: tuple[BannerField, ...] = tuple(BannerField)
     insi: InsiSettings = InsiSettings()
+    copies: CopySettings = CopySettings()
+    copy_retention_months: int = Field(default=60, ge=1, le=60)
 
     def document(self, code: str) -> DocumentType | None:
         """Return the document type of this code, or None when it is not on the site's list."""

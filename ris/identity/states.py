@@ -1,4 +1,7 @@
-"""The identity status machine: rem.md §9.1 and spec rulings 2-5, as one table. Pure.
+"""The identity status machine: rem.md §9.1, spec rulings 2-5, merges, as one table. Pure.
+
+`FOREIGN_TRUSTED`, `_VALIDATED`, `_RETRIEVED` and `_PROVISIONAL` are what a trusted sender says of
+an identity (ins.md R-PAM-02); `FOREIGN_CONFIRMED` and `_DENIED` what INSi says of an INS received.
 
 What a transition does to stored data (history, journal, matricule columns) is in `change.py`.
 A pair that the table does not list is refused (rem.md §11.5).
@@ -29,6 +32,12 @@ class Event(StrEnum):
     FOREIGN_CONFIRMED = "foreign_confirmed"
     FOREIGN_TRUSTED = "foreign_trusted"
     FOREIGN_DENIED = "foreign_denied"
+    FOREIGN_VALIDATED = "foreign_validated"
+    FOREIGN_RETRIEVED = "foreign_retrieved"
+    FOREIGN_PROVISIONAL = "foreign_provisional"
+    MERGED = "merged"
+    ABSORBED = "absorbed"
+    SEPARATED = "separated"
 
 
 class InsEffect(StrEnum):
@@ -58,10 +67,13 @@ _CLIMBING: Final = frozenset(
         Event.INSI_CONFIRMED,
         Event.FOREIGN_CONFIRMED,
         Event.FOREIGN_TRUSTED,
+        Event.FOREIGN_VALIDATED,
+        Event.FOREIGN_RETRIEVED,
     }
 )
 _HIGH: Final = (Status.RECUPEREE, Status.QUALIFIEE)
 _P, _R, _V, _Q = Status.PROVISOIRE, Status.RECUPEREE, Status.VALIDEE, Status.QUALIFIEE
+_ANY: Final = (None, *Status)
 _TABLE: Final[dict[tuple[Status | None, Event], Transition]] = {
     (None, Event.CREATED): Transition(_P),
     (_P, Event.DOCUMENT_VALIDATED): Transition(_V),
@@ -82,6 +94,15 @@ _TABLE: Final[dict[tuple[Status | None, Event], Transition]] = {
     **{(s, Event.INSI_DENIED): Transition(_P, InsEffect.REMOVE, worklist=True) for s in _HIGH},
     **{(s, Event.COMPLEMENTARY_TRAIT_CHANGED): Transition(s, InsEffect.KEEP) for s in Status},
     **{(s, Event.FOREIGN_DENIED): Transition(s, InsEffect.KEEP, propagate=False) for s in Status},
+    (_P, Event.FOREIGN_CONFIRMED): Transition(_R, InsEffect.FROM_INSI),
+    (_V, Event.FOREIGN_CONFIRMED): Transition(_V, worklist=True, propagate=False),
+    **{(s, Event.FOREIGN_TRUSTED): Transition(_Q, InsEffect.KEEP) for s in Status},
+    **{(s, Event.FOREIGN_VALIDATED): Transition(_V, InsEffect.REMOVE) for s in _ANY},
+    **{(s, Event.FOREIGN_RETRIEVED): Transition(_R, InsEffect.REMOVE) for s in _ANY},
+    **{(s, Event.FOREIGN_PROVISIONAL): Transition(_P, InsEffect.REMOVE) for s in _ANY},
+    **{(s, Event.MERGED): Transition(s, InsEffect.KEEP) for s in Status},
+    **{(s, Event.ABSORBED): Transition(_P, InsEffect.REMOVE, propagate=False) for s in Status},
+    **{(s, Event.SEPARATED): Transition(_P, InsEffect.REMOVE, worklist=True) for s in Status},
 }
 
 

@@ -18,7 +18,7 @@ from ris.core import audit, clock, ids
 from ris.core.audit import Actor
 from ris.core.errors import NotFound
 from ris.core.settings import SiteSettings
-from ris.identity import service as identity
+from ris.identity.service import still_open
 from ris.orders.codes import refused
 from ris.orders.errors import CodesRefused, ExamNotCompleted, StudyMismatch
 from ris.orders.model import ExamRecord, ImagingOrder, accession_sequence
@@ -50,7 +50,7 @@ def place_order(
     Without *order_number* (paper request) the RIS issues one under its own OID (workflow.md §2).
     Raises `PatientNotFound`, `CodesRefused`.
     """
-    identity.get(session, patient_id)
+    still_open(session, patient_id)
     _require_codes(procedure)
     serial = session.execute(select(accession_sequence.next_value())).scalar_one()
     accession = f"{clock.now().astimezone(clock.PARIS):%y%m%d}{serial:08d}"

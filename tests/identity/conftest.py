@@ -21,7 +21,9 @@ from ris.core.audit import Actor
 from ris.core.crypto import Credential, Keyring, Sealer
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.sandbox import insi as sandbox
@@ -141,7 +143,8 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
         ) -> httpx.Client:
             app = FastAPI()
             problems.install(app)
-            app.include_router(router, prefix="/v1")
+            for one in (router, foreign_router, record_router):
+                app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth
             who = principal(role, habilitated=habilitated, less=less)
             app.dependency_overrides[current_session] = lambda: who

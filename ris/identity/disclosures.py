@@ -1,0 +1,45 @@
+"""Which partners received the INS of a patient: written by whoever sends it, read by rights."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ris.core.audit import Actor, record
+from ris.identity import service
+from ris.identity.propagation_model import InsDisclosure
+from ris.rem import satisfies
+
+
+@satisfies("RIS.INS.51")
+def note(
+    session: Session,
+    patient_id: UUID,
+    *,
+    sender: str,
+    partner: str,
+    channel: str,
+    reference: str,
+) -> InsDisclosure:
+    """Record that *partner* received the INS of a patient, in the transaction that says it left.
+
+    *sender* and *partner* are a domain OID, a mail address or a system name; *channel* `hl7_pam`,
+    `dmp`, `mss_ps`…; *reference* the message or delivery.
+    """
+    row = InsDisclosure(
+        patient_id=patient_id, sender=sender, partner=partner, channel=channel, reference=reference
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+@satisfies("RIS.INS.51")
+def listed(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[InsDisclosure, ...]:
+    """Return who received the INS of a patient, oldest first, and journal the access."""
+    patient = service.get(session, patient_id)
+    query = select(InsDisclosure).where(InsDisclosure.patient_id == patient.id)
+    rows = tuple(session.scalars(query.order_by(InsDisclosure.at, InsDisclosure.id)))
+    target = ("patient", patient.id)
+    record(session, "ins.disclosures_read", actor=actor, target=target, patient_id=patient.id)
+    return rows

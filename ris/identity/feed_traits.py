@@ -1,0 +1,113 @@
+"""Traits from feeds and documents: brought to the storage form, dates without a day made whole.
+
+Pure. Users' typing never comes through here: it is refused, not corrected (ruling 8).
+"""
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from ris.core.text import ascii_fold
+from ris.identity.feed import Alert, ReceivedTraits
+from ris.identity.traits import UNKNOWN_PLACE, TypedTraits, first_given_in
+from ris.rem import satisfies
+
+_NOT_NAME: Final = re.compile(r"[^A-Z' -]+")
+_SPACES: Final = re.compile(r" +")
+_APOSTROPHES: Final = re.compile("[´`ʼ’‘′]")
+_LUNAR: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_NAMES: Final = (
+    "birth_family",
+    "first_birth_given",
+    "birth_given_names",
+    "used_family",
+    "used_given",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """Traits ready for the entry rules; *birth_date_raw* only where the date was interpreted."""
+
+    typed: TypedTraits
+    birth_date_raw: str | None = None
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BirthDate:
+    """A real date (ISO), and what was said when that was not one."""
+
+    stored: str
+    raw: str | None = None
+
+
+@satisfies("RIS.INS.01")
+def storage_form(name: str) -> str:
+    """Return *name* as strict traits are stored (ins.md R-TRT-02).
+
+    Upper case without accents; hyphens (double ones too) and apostrophes kept; anything else is a
+    space; spaces single.
+    """
+    plain = ascii_fold(_APOSTROPHES.sub("'", name)).upper()
+    return _SPACES.sub(" ", _NOT_NAME.sub(" ", plain)).strip()
+
+
+def whole_date(value: str) -> BirthDate:
+    """Return the date to store for *value* (`YYYY-MM-DD`), by ins.md R-DAT-01.
+
+    Day unknown or impossible in its month: the first; month unknown: January; neither known, or an
+    impossible month: 31 December. A value of another shape comes back as it is, for the entry
+    rules to refuse.
+    """
+    found = _LUNAR.fullmatch(value)
+    if found is None:
+        return BirthDate(value)
+    year, month, day = (int(part) for part in found.groups())
+    if year == 0:
+        return BirthDate(value)
+    if month > 12 or (month == 0 and not 1 <= day <= 31):
+        stored = date(year, 12, 31)
+    elif month == 0:
+        stored = date(year, 1, day)
+    else:
+        real = 1 <= day <= monthrange(year, month)[1]
+        stored = date(year, month, day if real else 1)
+    iso = stored.isoformat()
+    return BirthDate(iso, None if iso == value else value)
+
+
+@satisfies("RIS.INS.01")
+def normalise(received: ReceivedTraits, held: TypedTraits | None = None) -> Normalised:
+    """Return what *received* makes of the traits *held* (None: of a new record).
+
+    A field absent from the message stays as held; one that the sender empties is emptied
+    (R-PAM-07). A missing birthplace is `99999`.
+    """
+    base = held or TypedTraits(birth_place=UNKNOWN_PLACE)
+    given = {name: value for name in TypedTraits.__dataclass_fields__
+             if (value := getattr(received, name)) is not None}  # fmt: skip
+    stored = {name: storage_form(v) if name in _NAMES else v.strip() for name, v in given.items()}
+    alerts = [Alert.TRAITS_NORMALISED] if any(stored[n] != given[n] for n in given) else []
+    born = whole_date(stored["birth_date"]) if "birth_date" in stored else None
+    if born is not None:
+        stored["birth_date"] = born.stored
+    if born is not None and born.raw is not None:
+        alerts.append(Alert.DATE_INTERPRETED)
+    if stored.get("birth_place") == "":
+        stored["birth_place"] = UNKNOWN_PLACE
+    typed = TypedTraits(**{**_fields(base), **stored})
+    if "birth_given_names" not in stored and not _begins(typed):
+        typed = replace(typed, birth_given_names="")  # the list was that of another first name
+    return Normalised(typed, born.raw if born else None, tuple(alerts))
+
+
+def _begins(typed: TypedTraits) -> bool:
+    listed = tuple(typed.birth_given_names.split())
+    return first_given_in(listed, typed.first_birth_given) is not None
+
+
+def _fields(typed: TypedTraits) -> dict[str, str]:
+    return {name: getattr(typed, name) for name in TypedTraits.__dataclass_fields__}

@@ -1,0 +1,176 @@
+"""Automatic verification of the INS received: INSi is asked, its word decides (RIS.INS.38, .44-47).
+
+Run by the worker, one identity at a time: claim and commit, call, settle and commit. The unit
+verification of INSi has no public contract: the search by traits stands for it (ins.md R-INSI-01).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from ris.core import clock
+from ris.core.audit import SYSTEM, record
+from ris.core.db import Database
+from ris.core.errors import RisError, Transient
+from ris.identity import change, feed_match, foreign_data, service
+from ris.identity.calls import Asked, ask, written
+from ris.identity.comparison import Difference, compare
+from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_model import ForeignIdentity, ForeignState
+from ris.identity.foreign_queue import Claimed, claim, digest, postpone, still_ours
+from ris.identity.insi_values import CallMode, InsiPerson
+from ris.identity.model import Patient
+from ris.identity.retrieval import imported
+from ris.identity.rules import DECISIVE, check_insi_answer, check_may_call_insi
+from ris.identity.search import index
+from ris.identity.states import BLOCKING, Event
+from ris.identity.traits import TypedTraits, read_traits
+from ris.identity.values import Status, Traits
+from ris.identity.verification import Verdict, verdict
+from ris.rem import satisfies
+
+_BATCH: Final = 50
+
+
+class ForeignChecks:
+    """The periodic job. It does nothing while INSi is not configured: the queue waits."""
+
+    def __init__(self, database: Database, feature: IdentityFeature) -> None:
+        self._database = database
+        self._feature = feature
+
+    @satisfies("RIS.INS.46")
+    def run(self) -> int:
+        """Verify what is due, 50 identities at most; return how many were asked for."""
+        settings = self._feature.settings.insi
+        if self._feature.insi is None or not (settings.endpoint and settings.structure):
+            return 0
+        for done in range(_BATCH):
+            with self._database.transaction() as session:
+                claimed = claim(session, clock.now())
+            if claimed is None:
+                return done
+            self._verify(claimed)
+        return _BATCH
+
+    def _verify(self, claimed: Claimed) -> None:
+        settings = self._feature.settings.insi
+        traits = _asked_traits(claimed.typed)
+        try:
+            check_may_call_insi(traits, ())
+        except RisError as error:
+            answered = _Answered(traits, refusal=error.code)
+        else:
+            port, limit = self._feature.require_insi(), settings.max_calls
+            asked = ask(port, traits, None, structure=settings.structure, limit=limit)
+            answered = _Answered(traits, asked)
+        with self._database.transaction() as session:
+            _settle(session, self._feature, claimed, answered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What INSi was asked with and said, or why it could not be asked."""
+
+    traits: Traits
+    asked: tuple[Asked, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One verification as it is settled: the row and the record, locked, and what INSi said."""
+
+    session: Session
+    feature: IdentityFeature
+    row: ForeignIdentity
+    patient: Patient
+    asked: tuple[Asked, ...]
+    evidence: dict[str, str]
+
+    def apply(self, event: Event, **what: Any) -> None:
+        """Apply *event* to the record, on this evidence."""
+        change.apply(
+            self.session, self.feature, self.patient, event, actor=SYSTEM, evidence=self.evidence,
+            **what,
+        )  # fmt: skip
+
+
+def _settle(
+    session: Session, feature: IdentityFeature, claimed: Claimed, answered: _Answered
+) -> None:
+    """Write the calls and what they decide; INSi being down decides nothing."""
+    row = still_ours(session, claimed)
+    if row is None:
+        return
+    patient = feed_match.survivor(session, service.locked(session, row.patient_id))
+    automatic = feature.settings.insi.model_copy(update={"mode": CallMode.AUTOMATIC})
+    asked = answered.asked
+    made = written(
+        session, patient, asked, automatic, traits=answered.traits, actor=SYSTEM, verification=True
+    )
+    failure = asked[-1].error if asked else None
+    if isinstance(failure, Transient):
+        postpone(row, failure.code)
+        return
+    evidence = {"foreign": str(row.id), "insi_call": str(made[-1].id) if made else ""}
+    row.error = answered.refusal or (failure.code if failure else "")
+    case = _Case(session, feature, row, patient, asked, evidence)
+    row.state = _decided(case, answered.traits).value
+    row.settled_at = clock.now()
+    if row.state == ForeignState.OK:
+        foreign_data.release_all(session, row.id)
+    session.flush()
+    detail = {"verdict": row.state, "status": patient.status, "error": row.error}
+    target = ("foreign_identity", row.id)
+    record(session, "foreign.verified", target=target, patient_id=patient.id, detail=detail)
+
+
+@satisfies("RIS.INS.38", "RIS.INS.44", "RIS.INS.45")
+def _decided(case: _Case, traits: Traits) -> ForeignState:
+    answer = case.asked[-1].answer if case.asked else None
+    person = answer.person if answer else None
+    same = person is not None and digest(case.row.id, person.ins) == case.row.ins_digest
+    said = verdict(person.ins if person and same else None, traits, answer)
+    if said is Verdict.UNCLEAR:
+        return ForeignState.UNCLEAR
+    if said is Verdict.KO or person is None:
+        case.apply(Event.FOREIGN_DENIED)
+        case.patient.to_review = case.patient.to_review or case.row.created_patient
+        return ForeignState.KO
+    try:
+        check_insi_answer(person, (), production=case.feature.production)
+    except RisError as error:
+        case.row.error = error.code
+        return ForeignState.UNCLEAR
+    return _confirmed(case, person)
+
+
+def _confirmed(case: _Case, person: InsiPerson) -> ForeignState:
+    """Store the INS at récupérée where nothing speaks against it; else a person must look."""
+    patient = case.patient
+    holder = feed_match.holder(case.session, person.ins)
+    if holder is not None:
+        return ForeignState.OK if holder.id == patient.id else ForeignState.CONFLICT
+    rows = compare(patient.traits, person.traits)
+    major = any(r.difference is Difference.MAJOR for r in rows if r.field in DECISIVE)
+    climbs = patient.status in (Status.PROVISOIRE, Status.VALIDEE)
+    if major or not climbs or BLOCKING & patient.identity.attributes:
+        return ForeignState.CONFLICT
+    before, attached = patient.traits, patient.status == Status.PROVISOIRE
+    if attached:
+        patient.traits, patient.birth_date_raw = imported(before, person), None
+    case.apply(
+        Event.FOREIGN_CONFIRMED,
+        changes=service.changes_between(before, patient.traits),
+        ins=person.ins if attached else None,
+    )
+    index(case.session, patient)
+    return ForeignState.OK
+
+
+def _asked_traits(typed: TypedTraits) -> Traits:
+    """Return the traits to ask with: as received, the first given name as the list has it."""
+    traits = read_traits(typed, today=service.today(), only=())
+    return replace(traits, first_birth_given=traits.birth_given_names[0])

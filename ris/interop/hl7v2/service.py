@@ -1,0 +1,291 @@
+"""The inbox: each message stored once, applied once, answered the same for ever.
+
+Store and application are one transaction in original mode, so that AA says "committed"; in enhanced
+mode (MSH-15) the answer says "stored" and `apply_waiting` follows. Sockets are `mllp.py`.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError
+from sqlalchemy.orm import Session
+
+from ris.core import clock, ids
+from ris.core.audit import SYSTEM, Actor, record
+from ris.core.crypto import Sealer
+from ris.core.db import Database
+from ris.core.errors import RisError, Stale
+from ris.identity import foreign
+from ris.identity.feature import IdentityFeature
+from ris.identity.feed import Received
+from ris.interop.hl7v2 import acks, adt, parser
+from ris.interop.hl7v2.acks import Notice
+from ris.interop.hl7v2.errors import (
+    APPLICATION,
+    DATA_TYPE,
+    UNSUPPORTED_PROCESSING,
+    Refused,
+    Unframed,
+)
+from ris.interop.hl7v2.message import Message, Segment
+from ris.interop.hl7v2.model import Hl7Message, Hl7State
+from ris.interop.hl7v2.settings import Hl7Settings
+from ris.rem import satisfies
+
+_APPLIER: Final = 0x5249_5337  # "RIS7": one applier at a time keeps the order of arrival
+_TRIES: Final = 5
+_ENHANCED: Final = frozenset({"AL", "ER", "SU"})
+_TOO_LONG: Final = Refused(DATA_TYPE, "PID", "Une valeur dépasse la longueur admise.")
+_PLACES: Final = {
+    "/birth_family": "PID^1^5", "/first_birth_given": "PID^1^5", "/birth_given_names": "PID^1^5",
+    "/used_family": "PID^1^5", "/used_given": "PID^1^5", "/birth_date": "PID^1^7",
+    "/sex": "PID^1^8", "/birth_place": "PID^1^11",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Receives messages of the identity feed; every method opens its own transactions."""
+
+    database: Database
+    sealer: Sealer
+    feature: IdentityFeature
+    settings: Hl7Settings
+
+    @satisfies("RIS.INS.55", "RIS.INS.56")
+    def receive(self, data: bytes, origin: str = "", whole: bool = True) -> bytes | None:
+        """Take one message and return its answer, `b""` when the sender wants none.
+
+        None: no header can be read, close the connection. *origin* is the peer's address, not
+        *whole* a frame over the cap, of which *data* is the head. The answer is given after the
+        commit; a failure of ours is AR, "send it again".
+        """
+        try:
+            msh = parser.header(data)
+        except Unframed:
+            structlog.get_logger().warning("hl7.no_header", origin=origin)
+            return None
+        if not whole:
+            return self._answer(msh, "AR", [Notice("E", DATA_TYPE, code="HL7_TOO_BIG")])
+        try:
+            with self.database.transaction() as session:
+                return self._take(session, msh, data, origin)
+        except Exception as error:  # whatever broke here, the sender must keep the message
+            structlog.get_logger().error("hl7.not_taken", error=type(error).__name__)
+            return self._answer(msh, "AR", [Notice("E", APPLICATION, code="HL7_TRY_AGAIN")])
+
+    def apply_waiting(self) -> int:
+        """Apply the messages stored in enhanced mode, in order of arrival; return how many.
+
+        One that keeps failing is set aside as refused, so that it does not block the others.
+        """
+        done = 0
+        while (waiting := self._next_waiting()) is not None:
+            try:
+                with self.database.transaction() as session:
+                    if not self._apply(session, waiting):
+                        return done
+            except Exception as error:  # the message stays, its next turn may succeed
+                structlog.get_logger().error("hl7.not_applied", error=type(error).__name__)
+                if not self._give_up(waiting, type(error).__name__):
+                    return done
+            done += 1
+        return done
+
+    def purge(self) -> int:
+        """Delete the settled messages older than `keep_days`; return how many."""
+        before = clock.now() - timedelta(days=self.settings.keep_days)
+        with self.database.transaction() as session:
+            gone = delete(Hl7Message).where(Hl7Message.settled_at < before)
+            return len(session.scalars(gone.returning(Hl7Message.id)).all())
+
+    def _take(self, session: Session, msh: Segment, data: bytes, origin: str) -> bytes:
+        try:
+            application, facility, control = parser.control_of(msh)
+        except Refused as error:
+            record(session, "hl7.refused", outcome="failure", reason=error.condition)
+            return self._answer(msh, error.ack, [acks.refusal(error)])
+        key = {"sender_application": application, "sender_facility": facility}
+        row = self._claim(session, {**key, "control_id": control}, msh, data)
+        if row.digest != hashlib.sha256(data).hexdigest():
+            record(session, "hl7.control_id_reused", outcome="failure", target=_target(row))
+            reused = Refused(APPLICATION, "MSH^1^10", "MSH-10 déjà employé pour un autre message.",
+                             ack="AR", code="HL7_CONTROL_ID_REUSED")  # fmt: skip
+            return self._answer(msh, reused.ack, [acks.refusal(reused)])
+        if row.ack_code and row.ack_code not in ("AR", "CR"):
+            return row.ack
+        if _is_enhanced(msh):
+            self._store(session, row, msh, data)
+        else:
+            self._settle(session, row, msh, data, origin)
+        return row.ack
+
+    def _claim(
+        self, session: Session, key: dict[str, str], msh: Segment, data: bytes
+    ) -> Hl7Message:
+        """Return the one row of *key*, locked; two connections with one message wait here."""
+        new = ids.new()
+        values = {
+            **key, "id": new, "kind": adt.kind(msh), "digest": hashlib.sha256(data).hexdigest(),
+            "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
+            "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
+        }  # fmt: skip
+        claimed = insert(Hl7Message).values(**values).on_conflict_do_nothing()
+        row = session.scalars(claimed.returning(Hl7Message)).first()
+        held = select(Hl7Message).filter_by(**key).with_for_update()
+        return row or session.scalars(held).one()
+
+    def _store(self, session: Session, row: Hl7Message, msh: Segment, data: bytes) -> None:
+        """Keep a message for `apply_waiting` and answer CA; refuse at once what cannot be read."""
+        try:
+            adt.check_supported(parser.parse(data, self.settings.caps).msh)
+        except Refused as error:
+            _refuse(row, "C" + error.ack[1], error)
+        else:
+            row.state, row.ack_code = Hl7State.RECEIVED.value, "CA"
+        wanted = {"AL": True, "SU": row.ack_code == "CA", "ER": row.ack_code != "CA"}
+        notices = _notices_of(row)
+        answer = self._answer(msh, row.ack_code, notices) if wanted.get(msh.text(15)) else b""
+        row.ack = answer
+        session.flush()
+
+    def _settle(
+        self, session: Session, row: Hl7Message, msh: Segment, data: bytes, origin: str
+    ) -> None:
+        """Apply a message in this transaction; a refusal undoes its effects, not its storage."""
+        actor = replace(SYSTEM, origin_ip=origin or None)
+        notices: list[Notice]
+        try:
+            with session.begin_nested():
+                notices = self._integrate(session, row, data, actor)
+        except Stale:
+            raise
+        except (RisError, DataError) as failure:
+            error = failure if isinstance(failure, RisError) else _TOO_LONG
+            _refuse(row, error.ack if isinstance(error, Refused) else "AE", error)
+            notices = _refusals(error)
+        else:
+            row.state, row.error = Hl7State.APPLIED.value, ""
+            row.ack_code = row.ack_code if row.ack_code == "CA" else "AA"
+        row.settled_at = clock.now()
+        if row.ack_code[0] == "A":
+            row.ack = self._answer(msh, row.ack_code, notices)
+        session.flush()
+        if row.state == Hl7State.REFUSED:  # what is applied is journaled by the identity room
+            record(
+                session, "hl7.refused", actor=actor, outcome="failure", reason=row.error,
+                target=_target(row), detail={"kind": row.kind, "ack": row.ack_code},
+            )  # fmt: skip
+
+    def _integrate(
+        self, session: Session, row: Hl7Message, data: bytes, actor: Actor
+    ) -> list[Notice]:
+        message = parser.parse(data, self.settings.caps)
+        self._check_processing(message)
+        sender = self.settings.domain(message.msh.text(3), message.msh.text(4))
+        reading = adt.read(message, sender=sender, received_at=row.received_at)
+        received = foreign.receive(session, self.feature, reading.inbound, actor=actor)
+        row.patient_id = received.patient_id
+        row.outcome = _outcome(received) | {"zfd": _plain(asdict(reading.complement))}
+        return [acks.warning(alert.value) for alert in received.alerts]
+
+    def _check_processing(self, message: Message) -> None:
+        if message.msh.text(11) not in self.settings.processing_ids:
+            raise Refused(
+                UNSUPPORTED_PROCESSING, "MSH^1^11", "Mode de traitement refusé ici.", ack="AR"
+            )
+
+    def _next_waiting(self) -> UUID | None:
+        waiting = select(Hl7Message.id).where(Hl7Message.state == Hl7State.RECEIVED.value)
+        with self.database.transaction() as session:
+            return session.scalars(waiting.order_by(Hl7Message.seq).limit(1)).first()
+
+    def _apply(self, session: Session, message_id: UUID) -> bool:
+        """Apply one stored message; False when another process is at it."""
+        if not session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": _APPLIER}):
+            return False
+        row = session.get(Hl7Message, message_id, with_for_update=True)
+        if row is not None and row.state == Hl7State.RECEIVED.value:
+            data = self.sealer.open(row.sealed, _context(row.id))
+            self._settle(session, row, parser.header(data), data, "")
+        return True
+
+    def _give_up(self, message_id: UUID, error: str) -> bool:
+        """Count a failure; at the last one set the message aside and say True."""
+        with self.database.transaction() as session:
+            row = session.get_one(Hl7Message, message_id, with_for_update=True)
+            tries = int(row.outcome.get("tries", 0)) + 1
+            row.outcome = {"tries": tries}
+            if tries < _TRIES:
+                return False
+            row.state, row.error, row.settled_at = Hl7State.REFUSED.value, error, clock.now()
+            record(session, "hl7.set_aside", outcome="failure", target=_target(row))
+            return True
+
+    def _answer(self, msh: Segment, code: str, notices: list[Notice]) -> bytes:
+        return acks.acknowledge(
+            msh, code, control_id=str(ids.new()), at=clock.now(), notices=notices
+        )
+
+
+def _is_enhanced(msh: Segment) -> bool:
+    accept, application = msh.text(15), msh.text(16)
+    return accept in _ENHANCED or (accept == "NE" and application in ("", "NE"))
+
+
+def _context(message_id: UUID) -> bytes:
+    return f"ris.hl7_message.v1|{message_id}".encode()
+
+
+def _target(row: Hl7Message) -> tuple[str, object]:
+    return "hl7_message", row.id
+
+
+def _refuse(row: Hl7Message, code: str, error: RisError) -> None:
+    row.state, row.error, row.settled_at = Hl7State.REFUSED.value, error.code, clock.now()
+    if row.ack_code != "CA":
+        row.ack_code = code
+    row.outcome = {"condition": getattr(error, "condition", APPLICATION)}
+
+
+def _notices_of(row: Hl7Message) -> list[Notice]:
+    if row.state != Hl7State.REFUSED:
+        return []
+    return [Notice("E", str(row.outcome.get("condition", APPLICATION)), code=row.error)]
+
+
+def _refusals(error: RisError) -> list[Notice]:
+    """Return one ERR per fault: the field rules broken, or the error itself."""
+    if isinstance(error, Refused):
+        return [acks.refusal(error)]
+    faults: list[dict[str, str]] = error.extensions.get("errors", [])
+    if not faults:
+        return [Notice("E", APPLICATION, code=error.code, text=error.detail or error.title)]
+    return [
+        Notice("E", APPLICATION, _PLACES.get(fault["pointer"], ""), fault["code"], fault["message"])
+        for fault in faults
+    ]
+
+
+def _outcome(received: Received) -> dict[str, Any]:
+    return {
+        "action": received.action.value,
+        "status": received.status.value,
+        "alerts": [alert.value for alert in received.alerts],
+        "foreign_id": str(received.foreign_id) if received.foreign_id else None,
+    }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the codes of a ZFD as JSON; the lunar birth date is a trait and stays out."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in values.items()
+        if name != "lunar"
+    }

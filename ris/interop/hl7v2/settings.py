@@ -1,0 +1,77 @@
+"""Settings of HL7 v2: who may send to us, whom we feed, time-outs and caps. `RIS_HL7__<NAME>`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ris.interop.hl7v2.parser import Caps
+
+
+class SenderSettings(BaseModel):
+    """A sender by its MSH-3 and MSH-4 (first components); *domain* is its OID in the contracts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    application: str
+    facility: str = ""
+    domain: str
+
+
+class PartnerSettings(BaseModel):
+    """A system fed with our identities. With *trust* (PEM authorities) the link is TLS."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    host: str
+    port: int
+    application: str
+    facility: str
+    charset: Literal["UNICODE UTF-8", "8859/15"] = "UNICODE UTF-8"
+    use_recup_qual: bool = False
+    trust: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class Hl7Settings(BaseModel):
+    """The listener and the outgoing feed. Off unless asked for: without partners nothing leaves.
+
+    A sender off *senders* is heard, as `application|facility`: without a trust contract its claims
+    are capped until INSi verifies them. *processing_ids* are the MSH-11 taken. With *certificate*
+    and *key* the listener speaks TLS, with *client_trust* it asks for a client certificate.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    application: str = "RIS"
+    facility: str = "CABINET"
+    processing_id: Literal["P", "T", "D"] = "P"
+    processing_ids: tuple[str, ...] = ("P", "T", "D")
+    senders: tuple[SenderSettings, ...] = ()
+    partners: tuple[PartnerSettings, ...] = ()
+    max_bytes: int = 20_000_000
+    max_connections: int = 32
+    workers: int = 8
+    idle_timeout_s: float = 600
+    frame_timeout_s: float = 30
+    answer_timeout_s: float = 30
+    apply_every_s: float = 1
+    upkeep_s: int = 10
+    keep_days: int = 90
+    certificate: Path | None = None
+    key: Path | None = None
+    client_trust: Path | None = None
+
+    @property
+    def caps(self) -> Caps:
+        """The size limits the parser takes."""
+        return Caps(size=self.max_bytes)
+
+    def domain(self, application: str, facility: str) -> str:
+        """Return a sender's domain as the trust contracts spell it."""
+        for sender in self.senders:
+            if sender.application == application and sender.facility in ("", facility):
+                return sender.domain
+        return f"{application}|{facility}"[:128]
