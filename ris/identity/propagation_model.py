@@ -12,7 +12,7 @@ from ris.core.db import Base, one_of
 
 
 class Kind(StrEnum):
-    """The IHE PAM event that tells a partner (ITI-30, ins.md §8.5)."""
+    """The IHE PAM event that tells a partner (ITI-30)."""
 
     CREATE = "A28"
     UPDATE = "A31"

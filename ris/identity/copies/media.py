@@ -7,7 +7,7 @@ from ris.identity.copies.errors import CopyTypeRefused
 
 
 class MediaType(StrEnum):
-    """The accepted types (engineering.md §2.5)."""
+    """The accepted types."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"

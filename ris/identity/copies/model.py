@@ -31,7 +31,7 @@ DDL_ID_COPY_PURGE_IS_NOT_APPEND_ONLY: Final = (
 
 
 class Informed(StrEnum):
-    """How the patient was told that a copy is kept (ins.md R-CPY-10)."""
+    """How the patient was told that a copy is kept."""
 
     ORAL = "oral"
     NOTICE = "notice"

@@ -29,7 +29,7 @@ from ris.rem import satisfies
 
 
 class ViewReason(StrEnum):
-    """Why a copy is looked at; it goes on the journal (ins.md R-CPY-03)."""
+    """Why a copy is looked at; it goes on the journal."""
 
     IDENTITY_CHECK = "identity_check"
     DUPLICATE = "duplicate"
