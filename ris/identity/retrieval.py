@@ -33,7 +33,7 @@ from ris.identity.rules import (
     traits_digest,
 )
 from ris.identity.search import index
-from ris.identity.service import changes_between, get
+from ris.identity.service import active, changes_between, get, locked
 from ris.identity.states import Event, transition
 from ris.identity.traits import first_given_in
 from ris.identity.validation import checked_traits
@@ -59,7 +59,7 @@ class Retrieval:
 @satisfies("RIS.INS.28")
 def prepare(session: Session, patient_id: UUID) -> Traits:
     """Return the traits to search with, or refuse the call before anything leaves."""
-    patient = get(session, patient_id)
+    patient = active(get(session, patient_id))
     traits = patient.traits
     check_may_call_insi(traits, patient.identity.attributes)
     transition(Status(patient.status), patient.identity.attributes, Event.INSI_ACCEPTED)
@@ -197,9 +197,8 @@ def _check_import(feature: IdentityFeature, patient: Patient, person: InsiPerson
 
 
 def _pending(session: Session, patient_id: UUID, retrieval_id: UUID) -> tuple[Patient, InsiCall]:
-    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
-    session.scalar(query.execution_options(populate_existing=True))
-    patient, call = get(session, patient_id), session.get(InsiCall, retrieval_id)
+    patient = active(locked(session, patient_id))
+    call = session.get(InsiCall, retrieval_id)
     if call is None or call.patient_id != patient.id or call.decision != Decision.PENDING:
         raise InsiRetrievalUnusable("Ce retour INSi n'attend pas de décision pour ce patient.")
     if call.traits_digest != traits_digest(patient.traits):

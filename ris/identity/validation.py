@@ -22,7 +22,7 @@ from ris.identity.errors import (
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IdentityDocument, Patient
 from ris.identity.rules import document_refusal, traits_digest, with_attribute
-from ris.identity.service import current, get
+from ris.identity.service import active, current, locked
 from ris.identity.settings import DocumentType
 from ris.identity.states import BLOCKING, Event
 from ris.identity.values import Attribute, Status
@@ -54,7 +54,7 @@ def record_document(
     Raises `DocumentRefused` (off the list, or not of high trust for this patient),
     `DocumentExpired`, `ValidationRight`, `TransitionRefused`.
     """
-    patient = get(session, patient_id)
+    patient = active(locked(session, patient_id))
     kind = _listed(feature, shown)
     if validate and not validation_right:
         raise ValidationRight

@@ -20,7 +20,7 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.insi_values import AnswerCode, InsiAnswer
 from ris.identity.model import InsiCall, Patient
 from ris.identity.rules import STRICT, check_may_call_insi, traits_digest
-from ris.identity.service import get
+from ris.identity.service import active, get, locked
 from ris.identity.states import Event, transition
 from ris.identity.values import Ins, Status, Traits
 from ris.rem import satisfies
@@ -52,7 +52,7 @@ def prepare(session: Session, patient_id: UUID) -> Traits:
 
     Raises `InsAttributeBlocks`, or `TransitionRefused` for an identity without INS.
     """
-    patient = get(session, patient_id)
+    patient = active(get(session, patient_id))
     held = patient.identity.attributes
     transition(Status(patient.status), held, Event.INSI_CONFIRMED)
     check_may_call_insi(patient.traits, held)
@@ -85,9 +85,7 @@ def keep(
 
     *traits* are those `prepare` gave; a record edited meanwhile is left alone (`unclear`).
     """
-    query = select(Patient).where(Patient.id == patient_id).with_for_update(key_share=True)
-    session.scalar(query.execution_options(populate_existing=True))
-    patient = get(session, patient_id)
+    patient = locked(session, patient_id)
     made = written(
         session, patient, asked, feature.settings.insi, traits=traits, actor=actor,
         verification=True,

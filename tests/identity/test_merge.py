@@ -77,6 +77,24 @@ def touch(database: Database, patient: Json) -> None:
         service.still_open(session, UUID(patient["id"]))
 
 
+def test_an_absorbed_record_climbs_no_more(desk: Desk, database: Database) -> None:
+    api = desk()
+    survivor, absorbed = create(api), create(api)
+    path = f"/patients/{absorbed['id']}"
+    found = api.post(f"{path}/insi-search", json={}).json()
+    assert found["retrieval_id"]
+    assert merged(api, survivor, absorbed).status_code == 201
+    refused = [
+        api.post(f"{path}/insi-acceptance", json={"retrieval_id": found["retrieval_id"]}),
+        api.post(f"{path}/insi-search", json={}),
+        api.post(f"{path}/documents", json={"type": "PA", "validate_identity": True}),
+    ]
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [
+        (409, "PATIENT_MERGED")
+    ] * 3
+    assert show(api, absorbed)["status"] == absorbed["status"]
+
+
 def test_a_merge_keeps_the_survivor_and_moves_what_was_filed(
     desk: Desk, database: Database
 ) -> None:
