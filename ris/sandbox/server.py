@@ -23,7 +23,22 @@ from ris.core.crypto import Credential
 ClientCert = Literal["none", "optional", "required"]
 _CUT: Final = "ris.cut"
 _START_S: Final = 10
+_TURNS: Final = 3  # of the loop: abort, connection_lost of the socket, then of the TLS layer
 _VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+
+
+async def hang_up() -> None:
+    """Cut every connection of the running loop that is still open.
+
+    A TLS client that keeps an idle connection never answers `close_notify`: without this its
+    transport would outlive the loop.
+    """
+    # asyncio keeps no public list of them
+    open_ones = getattr(asyncio.get_running_loop(), "_transports", {})
+    for transport in list(open_ones.values()):
+        transport.abort()
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 class Running:
@@ -92,12 +107,13 @@ def serve(
         log_config=None,
         access_log=False,
         ssl_context_factory=factory,
+        loop="asyncio",
         timeout_graceful_shutdown=1,
     )
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
-    return Running(uvicorn.Server(config), bound, secure=tls is not None)
+    return Running(_Server(config), bound, secure=tls is not None)
 
 
 def server_context(
@@ -141,6 +157,14 @@ class Cut(Response):
         scope["extensions"][_CUT]()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves no connection behind it."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await hang_up()
 
 
 class _PeerCertificate(H11Protocol):
