@@ -8,7 +8,7 @@ traits, addresses, matricules or tokens (engineering.md §2.4, auth.md §10).
 import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,6 +23,7 @@ from ris.core.db import Base
 
 GENESIS: Final = bytes(32)
 _LOCK: Final = 0x5249_5341  # "RISA": the advisory lock that serialises appends
+_GATHERED: Final = "ris.audit.gathered"
 
 DDL_AUDIT_EVENT_IS_APPEND_ONLY: Final = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -115,14 +116,9 @@ def record(
     """Append one event in the caller's transaction and return it.
 
     *action* is dotted lower case (`report.signed`); *target* is `(type, id)`. Call it last: the
-    lock it takes lasts until the commit.
+    lock it takes lasts until the commit. Inside `together` the event gets its link at the end.
     """
-    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    last = session.execute(
-        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
-    ).first()
     event = AuditEvent(
-        seq=last.seq + 1 if last else 1,
         at=clock.now(),
         action=action,
         outcome=outcome,
@@ -146,12 +142,44 @@ def record(
         patient_id=patient_id,
         request_id=actor.request_id,
         detail=dict(detail or {}),
-        prev_hash=last.hash if last else GENESIS,
     )
-    event.hash = chain(event.prev_hash, canonical(event))
-    session.add(event)
-    session.flush()
+    gathered: list[AuditEvent] | None = session.info.get(_GATHERED)
+    if gathered is None:
+        _append(session, [event])
+    else:
+        gathered.append(event)
     return event
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Append what is recorded during the block at its end: the lock is then taken once, and late.
+
+    For transactions that hold several acts. Do not roll back to a savepoint inside: what was
+    recorded since would be appended all the same.
+    """
+    gathered: list[AuditEvent] = []
+    session.info[_GATHERED] = gathered
+    try:
+        yield
+    finally:
+        del session.info[_GATHERED]
+    if gathered:
+        _append(session, gathered)
+
+
+def _append(session: Session, events: Iterable[AuditEvent]) -> None:
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last = session.execute(
+        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
+    ).first()
+    seq, link = (last.seq, last.hash) if last else (0, GENESIS)
+    for event in events:
+        seq += 1
+        event.seq, event.prev_hash = seq, link
+        link = event.hash = chain(link, canonical(event))
+        session.add(event)
+    session.flush()
 
 
 def canonical(event: AuditEvent) -> bytes:
