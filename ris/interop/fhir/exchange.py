@@ -66,11 +66,16 @@ def check_media(request: Request, *allowed: str) -> None:
 
 
 def parsed(request: Request, body: bytes) -> Json:
-    """Return the Patient in a request, whole by the R4 model.
-
-    Raises `UnsupportedMedia`, `BadRequest` (not JSON, not a Patient), `RequestValidationError`.
-    """
+    """Return the Patient in a request; raises `UnsupportedMedia` and what `patient_of` raises."""
     check_media(request)
+    return patient_of(body)
+
+
+def patient_of(body: bytes) -> Json:
+    """Return the Patient that *body* holds, whole by the R4 model.
+
+    Raises `BadRequest` (not JSON, not a Patient), `RequestValidationError` (not as R4 has it).
+    """
     try:
         told = json.loads(body.decode(), parse_constant=_refuse, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
@@ -123,7 +128,7 @@ def reason(request: Request) -> str:
     if header is None:
         return ""
     try:
-        told = json.loads(header)["reason"][0]["text"]
+        told = json.loads(header.encode("latin-1").decode())["reason"][0]["text"]
     except (ValueError, LookupError, TypeError, RecursionError):
         raise BadRequest("X-Provenance : reason.text attendu.", code="FHIR_PROVENANCE") from None
     return str(told)[: _REASON_MAX + 1]

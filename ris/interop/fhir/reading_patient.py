@@ -23,7 +23,6 @@ from ris.interop.fhir.errors import (
     StatusComputed,
 )
 from ris.interop.fhir.vocabulary import Json
-from ris.rem import satisfies
 
 _KEPT: Final = frozenset(
     {"resourceType", "id", "meta", "text", "language", "extension", "identifier", "active", "name",
@@ -41,7 +40,6 @@ _MESSAGE: Final = "Le dossier ne conserve pas cet élément."
 _ALONE: Final = "Le dossier n'en conserve qu'un."
 
 
-@satisfies("RIS.INS.11", "RIS.INS.12")
 def read(body: Json, current: Json, *, production: bool, reason: str = "") -> PatientEdit:
     """Return what *body* asks, as the JSON API would receive it: every trait, every contact.
 
@@ -108,7 +106,6 @@ def _is_ins(identifier: Json) -> bool:
     return any(code.startswith("INS") for code in codes) or _oid(identifier) in fr.INS_SLICES
 
 
-@satisfies("RIS.INS.37")
 def _check_ins(body: Json, current: Json, *, production: bool) -> None:
     """Refuse every INS but the one that the caller was shown of this very record (R-MAT-04)."""
     shown = {_ins(one) for one in current.get("identifier", ()) if _is_ins(one)}
@@ -166,7 +163,10 @@ def _read_only(body: Json, current: Json) -> Iterator[Json]:
     for at, one in enumerate(body.get("identifier", ())):
         dropped = _codes(one.get("type")) & {fr.BILLING, "INS-C"} or _is_ins(one)
         if not dropped and _key(one) not in ours:
-            yield _problem(f"Patient.identifier[{at}]", "L'IPP est attribué par ce serveur.")
+            yield _problem(
+                f"Patient.identifier[{at}]",
+                "Identifiant non conservé : l'IPP est attribué par ce serveur.",
+            )
     if body.get("active", current["active"]) != current["active"]:
         yield _problem("Patient.active", "Un dossier ne cesse d'être actif que par une fusion.")
     if body.get("link", []) and _linked(body) != _linked(current):

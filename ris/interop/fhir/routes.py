@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
+from ris.core.errors import Stale
 from ris.identity import service
 from ris.identity.errors import PatientNotFound
 from ris.identity.feature import IdentityFeature
@@ -110,7 +111,10 @@ def search_fhir_patients_by_form(
 ) -> Response:
     """Recherche des patients par formulaire : le seul chemin pour un matricule INS."""
     exchange.check_media(request, exchange.FORM)
-    return _searched(request, session, feature, principal, _pairs(body.decode()), address=False)
+    beside = request.query_params.multi_items()
+    given = [*beside, *_pairs(body.decode(errors="replace"))]
+    address = any(name == "identifier" for name, _ in beside)
+    return _searched(request, session, feature, principal, given, address=address)
 
 
 @router.get(
@@ -209,6 +213,8 @@ def update_fhir_patient(
     reason = exchange.reason(request)
     version = read_version(if_match)
     patient = _existing(session, patient_id)
+    if patient.version != version:
+        raise Stale
     if told.get("id") != str(patient.id):
         raise BadRequest("L'identifiant du Patient n'est pas celui de l'adresse.", code="FHIR_ID")
     right = Permission.INS_READ in principal.permissions

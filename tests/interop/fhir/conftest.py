@@ -15,6 +15,7 @@ from ris.auth.settings import AuthSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.interop.fhir import outcome
@@ -47,7 +48,7 @@ def door(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             app = FastAPI()
             problems.install(app)
             outcome.install(app)
-            for one in (identity_router, record_router):
+            for one in (identity_router, foreign_router, record_router):
                 app.include_router(one, prefix="/v1")
             app.include_router(router, prefix="/fhir")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth

@@ -115,9 +115,12 @@ def slices(patient: Json) -> dict[str, tuple[str, str, str]]:
     }  # fmt: skip
 
 
-def put(fhir: httpx.Client, patient: Json, **headers: str) -> httpx.Response:
-    tag = {"If-Match": f'W/"{patient["meta"]["versionId"]}"', **headers}
-    return fhir.put(f"/Patient/{patient['id']}", json=patient, headers=tag)
+def put(fhir: httpx.Client, patient: Json, **headers: str | bytes) -> httpx.Response:
+    told = {"If-Match": f'W/"{patient["meta"]["versionId"]}"', **headers}
+    sent = [(name, value.encode() if isinstance(value, str) else value)
+            for name, value in told.items()]  # fmt: skip
+    pairs = [(name.encode(), value) for name, value in sent]
+    return fhir.put(f"/Patient/{patient['id']}", json=patient, headers=pairs)
 
 
 def read(fhir: httpx.Client, patient: Json) -> Json:

@@ -1,5 +1,6 @@
 """GET /fhir/Patient/{id}: what leaves, for whom, in the words of FR Core (ins.md §9)."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +12,18 @@ from sqlalchemy import select
 from ris.auth.rights import Permission, Role
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
+from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
 from ris.interop.fhir.settings import FhirSettings
 from ris.rem.evidence import Evidence
+from tests.identity.test_foreign import contract, received
 from tests.identity.test_merge import merged
 from tests.identity.test_routes import (
+    accept,
     attribute,
     create,
     edit,
+    insi_search,
     qualified,
     recovered,
     show,
@@ -61,7 +66,7 @@ def test_a_qualified_patient_conforms_to_the_ins_profile(door: Open, evidence: E
     both = door(Role.RADIOLOGIST)
     patient = qualified(both.json)
     told = read(both.fhir, patient)
-    evidence.add("01", "patient-qualifie.json", str(told))
+    evidence.add("01", "patient-qualifie.json", json.dumps(told, ensure_ascii=False))
     assert told["meta"]["profile"] == [f"{CORE}/StructureDefinition/fr-core-patient-ins"]
     assert "tag" not in told["meta"]
     assert slices(told) == {
@@ -209,6 +214,37 @@ def test_an_interpreted_birth_date_says_that_it_was_corrected(
     assert told["birthDate"] == "1950-12-31"
     assert extension(told, CORRECTED)["valueBoolean"] is True
     assert "1950-00-00" not in str(told)
+
+
+def test_traits_read_from_a_vitale_card_say_so(door: Open) -> None:
+    both = door()
+    patient = create(both.json)
+    card = {"matricule": MATRICULE, "opener": MATRICULE, "birth_family": "PAT-TROIS",
+            "birth_date": "1979-03-28", "birth_rank": "1"}  # fmt: skip
+    accept(both.json, patient, insi_search(both.json, patient, vitale=card))
+    assert reliability(read(both.fhir, patient))["methodCollection"]["code"] == "CV"
+
+
+def test_an_identity_received_does_not_say_how_another_system_obtained_it(
+    door: Open, database: Database, feature: IdentityFeature
+) -> None:
+    both = door()
+    contract(both.json, "own_domain")
+    done = received(database, feature)
+    told = read(both.fhir, {"id": str(done.patient_id)})
+    assert (status(told), slices(told)["INS-NIR-TEST"][2]) == ("QUAL", MATRICULE)
+    known = reliability(told)
+    assert not {"methodCollection", "dateInterrogationINSi", "validationMode"} & known.keys()
+
+
+def test_an_address_or_a_phone_does_not_refresh_the_reliability(door: Open) -> None:
+    both = door()
+    patient = create(both.json)
+    before = reliability(read(both.fhir, patient))["lastUpdated"]
+    edit(both.json, patient, phone="0600000000")
+    assert reliability(read(both.fhir, patient))["lastUpdated"] == before
+    attribute(both.json, patient, "homonyme")
+    assert reliability(read(both.fhir, patient))["lastUpdated"] > before
 
 
 @pytest.mark.parametrize(

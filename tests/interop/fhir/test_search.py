@@ -140,7 +140,10 @@ def test_a_matricule_never_stands_in_an_address(door: Open) -> None:
     answer = both.fhir.get("/Patient", params={"identifier": f"{TEST_OID}|{MATRICULE}"})
     assert refused(answer, 422) == "INS_IN_ADDRESS"
     assert MATRICULE not in answer.text
-    both.fhir.post(f"/Patient/_search?identifier={TEST_OID}|{MATRICULE}")
+    answer = both.fhir.post(
+        "/Patient/_search", params={"identifier": f"{TEST_OID}|{MATRICULE}"}, data={"_count": "1"}
+    )
+    assert refused(answer, 422) == "INS_IN_ADDRESS"
 
 
 def test_a_search_by_ins_asks_for_the_right_to_see_it(door: Open, database: Database) -> None:
@@ -241,6 +244,17 @@ def test_empty_parameters_count_for_nothing(door: Open) -> None:
     fhir = door().fhir
     assert found(fhir, **BORN, family="", given="", _pretty="true", _format="json") == []
     assert refused(fhir.get("/Patient", params={"birthdate": ""}), 422) == "SEARCH_TOO_BROAD"
+
+
+def test_a_form_and_its_address_make_one_search(door: Open) -> None:
+    both = door()
+    mine = create(both.json)
+    create(both.json, birth_family="AUTRE")
+    answer = both.fhir.post("/Patient/_search", params=BORN, data={"family": "pat"})
+    assert [one["id"] for one in matches(got(answer))] == [mine["id"]]
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    broken = both.fhir.post("/Patient/_search", content=b"family=\xff\xfe", headers=kind)
+    assert refused(broken, 422) == "SEARCH_TOO_BROAD"
 
 
 def test_a_form_in_another_format_is_refused(door: Open) -> None:

@@ -1,10 +1,12 @@
 """POST and PUT of a Patient: the rules of `/v1`, nothing decided by the caller, nothing lost."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,12 +16,14 @@ from ris.auth.rights import Permission, Role
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
+from ris.interop.fhir.settings import FhirSettings
 from ris.rem.evidence import Evidence
 from tests.identity.test_merge import merged
 from tests.identity.test_routes import create, qualified, recovered, show, validated
 from tests.interop.fhir.sample import (
     BIRTH_LIST,
     BORN,
+    CORRECTED,
     MATRICULE,
     OLD,
     RELIABILITY,
@@ -365,6 +369,45 @@ def test_what_was_read_may_be_sent_back_as_it_is(door: Open, make: Any) -> None:
     assert after == before
 
 
+@pytest.mark.parametrize("make", [create, recovered, validated, qualified])
+def test_so_may_a_resource_in_the_former_version_of_fr_core(door: Open, make: Any) -> None:
+    both = door(Role.RADIOLOGIST, settings=FhirSettings(fr_core="2.1"))
+    before = read(both.fhir, make(both.json))
+    after = got(put(both.fhir, before))
+    assert reliability(after) == reliability(before)
+    assert after["identifier"] == before["identifier"]
+
+
+def test_an_interpreted_birth_date_is_neither_declared_nor_lost(
+    door: Open, database: Database
+) -> None:
+    both = door()
+    told = created(both.fhir)
+    declared = {**told, "extension": [*told["extension"], {"url": CORRECTED, "valueBoolean": True}]}
+    assert refused(put(both.fhir, declared), 422) == "FHIR_READ_ONLY"
+    with database.transaction() as session:
+        row = session.get(Patient, UUID(told["id"]))
+        assert row is not None
+        row.birth_date_raw = "1979-03-00"
+    told = read(both.fhir, told)
+    told["telecom"] = [{"system": "phone", "value": "0600000000"}]
+    after = got(put(both.fhir, told))
+    assert extension(after, CORRECTED)["valueBoolean"] is True
+    after["birthDate"] = "1979-03-02"
+    assert not extension(got(put(both.fhir, after)), CORRECTED)
+
+
+def test_of_two_updates_at_once_one_is_told_to_read_again(door: Open) -> None:
+    fhir = door().fhir
+    told = created(fhir)
+    with ThreadPoolExecutor(2) as pool:
+        phones = [{**told, "telecom": [{"system": "phone", "value": one}]} for one in "12"]
+        answers = list(pool.map(lambda body: put(fhir, body), phones))
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    (kept,) = [got(answer) for answer in answers if answer.status_code == 200]
+    assert read(fhir, told)["telecom"] == kept["telecom"]
+
+
 def test_whoever_may_not_see_the_ins_does_not_erase_it(door: Open) -> None:
     less = frozenset({Permission.INS_READ})
     patient = qualified(door(Role.RADIOLOGIST).json)
@@ -436,6 +479,10 @@ def test_a_super_user_gives_a_reason_and_pays_with_the_ins(door: Open) -> None:
     assert (status(after), list(slices(after))) == ("VALI", ["PI"])
     events = both.json.get(f"/patients/{told['id']}/history").json()
     assert events[-1]["reason"] == "erreur d'état civil corrigée"
+    accents = json.dumps({"reason": [{"text": "état civil"}]}, ensure_ascii=False).encode()
+    after["gender"] = "unknown"
+    after = got(put(both.fhir, after, **{"X-Provenance": accents}))
+    assert both.json.get(f"/patients/{told['id']}/history").json()[-1]["reason"] == "état civil"
     broken = put(both.fhir, after, **{"X-Provenance": "[]"})
     assert refused(broken, 400) == "FHIR_PROVENANCE"
 
