@@ -1,7 +1,6 @@
 """The FHIR routes: Patient and the CapabilityStatement. Same services and rights as `/v1`."""
 
-from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -15,12 +14,9 @@ from ris.identity import service
 from ris.identity.errors import PatientNotFound
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
-from ris.identity.search import Found
-from ris.interop.fhir import capability, exchange, mapping_patient, reading_patient, search
-from ris.interop.fhir.errors import BadParameter, BadRequest, ClientId, SeveralMatches
+from ris.interop.fhir import capability, exchange, finding, reading_patient, search, showing
+from ris.interop.fhir.errors import BadRequest, ClientId
 from ris.interop.fhir.exchange import Body, Resource
-from ris.interop.fhir.record import facts_of
-from ris.interop.fhir.settings import FhirSettings
 from ris.interop.fhir.vocabulary import MEDIA_TYPE, Json
 from ris.rem import satisfies
 from ris.web.etag import IfMatch, read_version
@@ -30,7 +26,6 @@ from ris.web.unit_of_work import Db
 
 Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.PATIENT_WRITE))]
-_ins_reader: Final = require(Permission.INS_READ)
 
 
 class FhirResponse(Response):
@@ -85,8 +80,9 @@ Feature = Annotated[IdentityFeature, Depends(_feature)]
 @satisfies()
 def read_fhir_capabilities(request: Request) -> Response:
     """Dit ce que ce serveur FHIR sait faire (CapabilityStatement, FHIR 4.0.1)."""
-    base = _base(request).removesuffix("/Patient")
-    made = capability.statement(router.routes, base=base, fr_core=_settings(request).fr_core)
+    base = showing.base(request).removesuffix("/Patient")
+    version = showing.settings_of(request).fr_core
+    made = capability.statement(router.routes, base=base, fr_core=version)
     return exchange.answer(made)
 
 
@@ -101,7 +97,7 @@ def search_fhir_patients(
     Bundle ; avec `Prefer: handling=strict`, il est refusé.
     """
     given = request.query_params.multi_items()
-    return _searched(request, session, feature, principal, given, address=True)
+    return finding.searched(request, session, feature, principal, given, address=True)
 
 
 @router.post("/Patient/_search", response_model=Resource, openapi_extra=_FORM)
@@ -112,9 +108,9 @@ def search_fhir_patients_by_form(
     """Recherche des patients par formulaire : le seul chemin pour un matricule INS."""
     exchange.check_media(request, exchange.FORM)
     beside = request.query_params.multi_items()
-    given = [*beside, *_pairs(body.decode(errors="replace"))]
+    given = [*beside, *finding.pairs(body.decode(errors="replace"))]
     address = any(name == "identifier" for name, _ in beside)
-    return _searched(request, session, feature, principal, given, address=address)
+    return finding.searched(request, session, feature, principal, given, address=address)
 
 
 @router.get(
@@ -134,7 +130,7 @@ def read_fhir_patient(
 
     Un dossier fusionné est inactif et désigne celui qui le remplace (`link`).
     """
-    made = _consulted(request, session, principal, _id(patient_id))
+    made = showing.consulted(request, session, principal, _id(patient_id))
     headers = exchange.tag(made)
     told = (if_none_match or "").removeprefix("W/")
     if told and told == headers["ETag"].removeprefix("W/"):
@@ -167,20 +163,20 @@ def create_fhir_patient(
 ) -> Response:
     """Crée un dossier, à « identité provisoire » : ni statut, ni INS, ni IPP de l'appelant."""
     told = exchange.parsed(request, body)
-    if if_none_exist and (held := _only_match(request, session, feature, principal, if_none_exist)):
-        made = _consulted(request, session, principal, held.id)
-        return _written(request, made, 200)
+    criteria = if_none_exist or ""
+    if criteria and (held := finding.only_match(request, session, feature, principal, criteria)):
+        return _written(request, showing.consulted(request, session, principal, held.id), 200)
     asked = reading_patient.read(told, reading_patient.blank(), production=feature.production)
 
     def effect() -> Resource:
         made = service.create(
             session, feature, asked.typed(), asked.contact(), actor=principal.actor
         )
-        return Resource(_shown(request, session, made, ins_right=False))
+        return Resource(showing.shown(request, session, made, ins_right=False))
 
     def headers(made: object) -> dict[str, str]:
         assert isinstance(made, Resource)  # noqa: S101 - what `effect` gives
-        place = f"{_base(request)}/{made.root['id']}"
+        place = f"{showing.base(request)}/{made.root['id']}"
         return {**exchange.tag(made.root), "Location": place, "Content-Type": MEDIA_TYPE}
 
     answer = once(principal.account_id, effect, headers=headers)
@@ -218,7 +214,7 @@ def update_fhir_patient(
     if told.get("id") != str(patient.id):
         raise BadRequest("L'identifiant du Patient n'est pas celui de l'adresse.", code="FHIR_ID")
     right = Permission.INS_READ in principal.permissions
-    current = _shown(request, session, patient, ins_right=right)
+    current = showing.shown(request, session, patient, ins_right=right)
     asked = reading_patient.read(told, current, production=feature.production, reason=reason)
     service.edit(
         session,
@@ -231,99 +227,11 @@ def update_fhir_patient(
         reason=asked.reason,
         actor=principal.actor,
     )
-    return _written(request, _consulted(request, session, principal, patient.id), 200)
-
-
-def _searched(
-    request: Request,
-    session: Session,
-    feature: IdentityFeature,
-    principal: Principal,
-    given: list[tuple[str, str]],
-    *,
-    address: bool,
-) -> Response:
-    strict = exchange.preference(request, "handling") == "strict"
-    wanted = _wanted(feature, given, strict=strict, address=address)
-    found = _found(request, session, feature, principal, wanted)
-    rows, following = search.page(found, wanted, limit=feature.settings.search_limit)
-    facts = facts_of(session, rows)
-    version = _settings(request).fr_core
-    resources = [
-        mapping_patient.patient(row.identity, facts[row.id], ins_right=False, fr_core=version)
-        for row in rows
-    ]
-    made = search.bundle(found, wanted, resources, following, base=_base(request))
-    return exchange.answer(made)
-
-
-def _wanted(
-    feature: IdentityFeature, given: list[tuple[str, str]], *, strict: bool, address: bool
-) -> search.Wanted:
-    return search.read(
-        given, ipp_oid=feature.ipp_oid, production=feature.production, strict=strict,
-        address=address,
-    )  # fmt: skip
-
-
-def _found(
-    request: Request,
-    session: Session,
-    feature: IdentityFeature,
-    principal: Principal,
-    wanted: search.Wanted,
-) -> Found:
-    """Search and journal it; a search by INS asks for the right to see it, as in `/v1`."""
-    if wanted.ins is not None:
-        _ins_reader(request, principal)
-    if wanted.nothing:
-        return Found((), more=False)
-    found = service.find(session, wanted.criteria, feature.settings, actor=principal.actor)
-    return search.kept(found, wanted)
-
-
-def _only_match(
-    request: Request,
-    session: Session,
-    feature: IdentityFeature,
-    principal: Principal,
-    criteria: str,
-) -> Patient | None:
-    """Return the one record that meets the criteria of a conditional create, None when none does.
-
-    Raises `SeveralMatches`.
-    """
-    wanted = _wanted(feature, _pairs(criteria), strict=True, address=False)
-    found = _found(request, session, feature, principal, wanted)
-    if len(found.patients) > 1:
-        raise SeveralMatches
-    return found.patients[0] if found.patients else None
-
-
-def _pairs(form: str) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(form, keep_blank_values=True, max_num_fields=50)
-    except ValueError:
-        raise BadParameter("Trop de paramètres.") from None
-
-
-def _consulted(
-    request: Request, session: Session, principal: Principal, patient_id: UUID
-) -> dict[str, Any]:
-    """Return the resource for display; the access, and that of the INS, go on the journal."""
-    right = Permission.INS_READ in principal.permissions
-    patient = service.consult(session, patient_id, ins_right=right, actor=principal.actor)
-    return _shown(request, session, patient, ins_right=right)
-
-
-def _shown(request: Request, session: Session, patient: Patient, *, ins_right: bool) -> Json:
-    facts = facts_of(session, [patient])[patient.id]
-    version = _settings(request).fr_core
-    return mapping_patient.patient(patient.identity, facts, ins_right=ins_right, fr_core=version)
+    return _written(request, showing.consulted(request, session, principal, patient.id), 200)
 
 
 def _written(request: Request, made: Json, status: int) -> Response:
-    headers = {**exchange.tag(made), "Content-Location": f"{_base(request)}/{made['id']}"}
+    headers = {**exchange.tag(made), "Content-Location": f"{showing.base(request)}/{made['id']}"}
     return _minimal(request, exchange.answer(made, status, headers))
 
 
@@ -351,12 +259,3 @@ def _id(told: str) -> UUID:
         return UUID(told)
     except ValueError:
         raise PatientNotFound from None
-
-
-def _base(request: Request) -> str:
-    return f"{str(request.base_url).rstrip('/')}/fhir/Patient"
-
-
-def _settings(request: Request) -> FhirSettings:
-    settings: FhirSettings = request.app.state.fhir
-    return settings

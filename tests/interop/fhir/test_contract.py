@@ -1,5 +1,6 @@
 """What a FHIR client may count on: the CapabilityStatement, formats, errors as outcomes."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,19 @@ from ris.auth.rights import Role
 from ris.core.db import Database
 from ris.interop.fhir import outcome
 from ris.interop.fhir.routes import router
-from tests.interop.fhir.sample import Json, expressions, got, refused, resource
+from tests.interop.fhir.sample import (
+    MATRICULE,
+    TEST_OID,
+    Json,
+    expressions,
+    got,
+    refused,
+    resource,
+)
 from tests.security.product import Product, running
+from tests.security.test_logs import captured, hidden
+
+__all__ = ["captured"]
 
 
 @pytest.fixture
@@ -174,3 +186,18 @@ def test_the_published_description_says_outcomes_under_fhir_only() -> None:
         for operation in operations.values():
             assert ("application/fhir+json" in str(operation)) == (path in mine)
             assert ("Problem" in str(operation)) <= (path not in mine)
+
+
+def test_no_line_of_the_log_tells_who_the_patient_is(
+    captured: io.StringIO, product: Product
+) -> None:
+    desk = product.signed_in(Role.SECRETARY)
+    body = resource(telecom=[{"system": "phone", "value": "0699999999"}])
+    got(desk.post("/fhir/Patient", json=body), 201)
+    desk.post("/fhir/Patient", json={**body, "gender": MATRICULE, "deceasedBoolean": True})
+    desk.get("/fhir/Patient", params={"birthdate": "1979-03-28", "family": "PAT-TROIS"})
+    desk.get("/fhir/Patient", params={"identifier": f"{TEST_OID}|{MATRICULE}"})
+    got(desk.post("/fhir/Patient/_search", data={"identifier": f"{TEST_OID}|{MATRICULE}"}))
+    desk.get(f"/fhir/Patient/{MATRICULE}", params={MATRICULE: "PAT-TROIS"})
+    text = captured.getvalue()
+    assert hidden(text, MATRICULE, "PAT-TROIS", "DOMINIQUE", "1979-03-28", "0699999999") == []

@@ -228,6 +228,16 @@ def test_a_lone_surrogate_or_a_nul_is_refused(door: Open) -> None:
         assert refused(answer, 422) in ("INVALID", "VALUE_REFUSED")
 
 
+def test_a_contact_too_long_is_refused_where_it_stands(door: Open) -> None:
+    home = {"line": ["A"] * 6, "postalCode": "1" * 11}
+    phone = {"system": "phone", "value": "0" * 31}
+    answer = door().fhir.post("/Patient", json=resource(address=[home], telecom=[phone]))
+    assert refused(answer, 422) == "INVALID"
+    assert sorted(expressions(answer)) == [
+        "Patient.address.line", "Patient.address.postalCode", "Patient.telecom.value"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("code", ["VALI", "RECUP", "QUAL", "AUTRE"])
 def test_no_caller_sets_a_status(door: Open, database: Database, code: str) -> None:
     answer = door().fhir.post("/Patient", json=resource(extension=[BORN, reliable(code)]))
