@@ -53,6 +53,10 @@ from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
+from ris.interop.fhir import openapi as fhir_openapi
+from ris.interop.fhir import outcome as fhir_outcome
+from ris.interop.fhir.routes import router as fhir_router
+from ris.interop.fhir.settings import FhirSettings
 from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
@@ -94,6 +98,7 @@ class Settings(CoreSettings):
     diffusion: DiffusionSettings = DiffusionSettings()
     hl7: Hl7Settings = Hl7Settings()
     journal: JournalSettings = JournalSettings()
+    fhir: FhirSettings = FhirSettings()
 
 
 @dataclass(frozen=True)
@@ -232,7 +237,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.fhir = runtime.settings.fhir
     problems.install(app)
+    fhir_outcome.install(app)
     middleware.install(app)
     _include(app)
     return app
@@ -244,6 +251,7 @@ def _include(app: FastAPI) -> None:
     app.include_router(
         rem_router, prefix="/v1", dependencies=[Depends(require(Permission.REM_READ))]
     )
+    app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
     app.include_router(auth_public_router)
     app.include_router(health.router)
 
@@ -356,4 +364,4 @@ def describe() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
     app = FastAPI(title="Ségur RIS Core", version=ris.__version__, description=_DESCRIPTION)
     _include(app)
-    return complete(app.openapi(), app.routes)
+    return fhir_openapi.complete(complete(app.openapi(), app.routes))
