@@ -15,16 +15,23 @@ from ris.identity.attempts import next_query
 from ris.identity.calls import ask
 from ris.identity.errors import InsiFault, InsiIncomplete, InsiUnavailable
 from ris.identity.insi import InsiClient
-from ris.identity.insi import body as read_body
+from ris.identity.insi_faults import body as read_body
 from ris.identity.insi_message import BAM, LPS, Context, answer, request
-from ris.identity.insi_values import AnswerCode, InsiAnswer, TraitsQuery, VitaleQuery, person_of
+from ris.identity.insi_values import (
+    AnswerCode,
+    InsiAnswer,
+    Subject,
+    TraitsQuery,
+    VitaleQuery,
+    person_of,
+)
 from ris.identity.rules import check_insi_answer
 from ris.identity.settings import InsiSettings
 from ris.identity.values import NIA, Ins, Sex, Traits
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, BY_VITALE, result
 from ris.sandbox.pki import TestPki
-from tests.identity.conftest import STRUCTURE, ClientFor, Insi, insi_settings
+from tests.identity.conftest import CALLER, ClientFor, Insi, insi_settings
 
 AT = datetime(2026, 11, 22, 20, 0, 0, 123000, tzinfo=UTC)
 CONTEXT = Context("10B0000001", AT, f"uuid:{uuid4()}")
@@ -138,7 +145,7 @@ def test_a_found_without_a_person_is_incomplete() -> None:
 
 
 def search(insi: Insi, query: TraitsQuery | VitaleQuery = PLAIN) -> InsiAnswer:
-    return insi.client.search(query, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+    return insi.client.search(query, caller=CALLER, message_id=f"uuid:{uuid4()}")
 
 
 def test_the_three_codes_come_back(insi: Insi) -> None:
@@ -169,14 +176,14 @@ def test_an_outage_is_never_nobody_found(
     client = client_for(insi.settings.model_copy(update={"total_timeout_s": 0.6}))
     insi.faults.inject(BY_TRAITS, fault)
     with pytest.raises(InsiUnavailable) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == code
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_cut_is_tried_once_more_as_a_new_message(insi: Insi, times: int) -> None:
     insi.faults.inject(BY_TRAITS, Fault(kind="drop", times=times))
-    asked = ask(insi.client, LOCAL, None, structure=STRUCTURE, limit=6)
+    asked = ask(insi.client, Subject(LOCAL), None, caller=CALLER, limit=6)
     assert len({one.message_id for one in asked}) == len(asked)
     assert asked[0].error is not None
     assert (asked[-1].answer is None) is (times == 2)
@@ -185,7 +192,7 @@ def test_a_cut_is_tried_once_more_as_a_new_message(insi: Insi, times: int) -> No
 
 def test_a_fault_is_not_tried_again(insi: Insi) -> None:
     insi.faults.inject(BY_VITALE, Fault(kind="soap", code="desir_550"))
-    (asked,) = ask(insi.client, LOCAL, QUERIES["vitale"], structure=STRUCTURE, limit=6)
+    (asked,) = ask(insi.client, Subject(LOCAL), QUERIES["vitale"], caller=CALLER, limit=6)
     assert isinstance(asked.error, InsiFault)
 
 
@@ -193,20 +200,22 @@ def test_a_fault_is_not_tried_again(insi: Insi) -> None:
 def test_a_certificate_of_another_authority_gets_no_answer(
     insi: Insi, pki: TestPki, client_for: ClientFor, which: str
 ) -> None:
-    client = client_for(insi.settings, getattr(pki, which))
+    client = client_for(insi.settings, lambda idnat, _mode: getattr(pki, which)(idnat))
     with pytest.raises(RemoteError) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
-    assert caught.value.remote_code in ("TLS", "CONNECT")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
+    assert caught.value.remote_code in ("TLS", "HANDSHAKE")
     assert insi.state.requests == []
 
 
 def test_a_server_of_another_authority_is_not_trusted(insi: Insi, pki: TestPki) -> None:
     other = pki.rogue().certificate
     with (
-        closing(InsiClient(insi.settings, pki.expired, other)) as client,
+        closing(
+            InsiClient(insi.settings, lambda idnat, _mode: pki.expired(idnat), other)
+        ) as client,
         pytest.raises(InsiFault) as caught,
     ):
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == "TLS"
 
 
@@ -214,17 +223,17 @@ def test_a_certificate_with_another_name_is_refused(
     insi: Insi, pki: TestPki, client_for: ClientFor
 ) -> None:
     client = client_for(
-        insi.settings, lambda idnat: pki.organisation(idnat, "AUTH_CLI", name="Insi-Manu")
+        insi.settings, lambda idnat, _mode: pki.organisation(idnat, "AUTH_CLI", name="Insi-Manu")
     )
     with pytest.raises(InsiFault) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == "siram_100/desir_560"
 
 
 def test_without_an_address_nothing_leaves(pki: TestPki) -> None:
-    client = InsiClient(InsiSettings(), pki.rogue, pki.trust)
+    client = InsiClient(InsiSettings(), lambda idnat, _mode: pki.rogue(idnat), pki.trust)
     with pytest.raises(NotConfigured):
-        client.search(PLAIN, structure=STRUCTURE, message_id="uuid:0")
+        client.search(PLAIN, caller=CALLER, message_id="uuid:0")
 
 
 LOCAL = Traits("TCHITCHI", ("OLA", "CATARINA"), "OLA", date(1936, 6, 21), Sex.FEMALE, "63220")
@@ -233,7 +242,7 @@ LOCAL = Traits("TCHITCHI", ("OLA", "CATARINA"), "OLA", date(1936, 6, 21), Sex.FE
 def test_after_nobody_each_other_given_name_is_tried() -> None:
     tried: list[tuple[TraitsQuery, AnswerCode]] = []
     given = []
-    while (query := next_query(LOCAL, tried, limit=6)) is not None:
+    while (query := next_query(Subject(LOCAL), tried, limit=6)) is not None:
         given.append(query.given)
         tried.append((query, AnswerCode.NONE))
     assert given == [("OLA",), ("CATARINA",), ("OLA CATARINA",)]
@@ -241,23 +250,23 @@ def test_after_nobody_each_other_given_name_is_tried() -> None:
 
 def test_a_composite_given_name_is_tried_with_a_space_and_the_limit_holds() -> None:
     composite = Traits("A", ("JEAN-PIERRE",), "JEAN-PIERRE", LOCAL.birth_date, Sex.MALE, "99999")
-    first = next_query(composite, [], limit=6)
+    first = next_query(Subject(composite), [], limit=6)
     assert first is not None
-    second = next_query(composite, [(first, AnswerCode.NONE)], limit=6)
+    second = next_query(Subject(composite), [(first, AnswerCode.NONE)], limit=6)
     assert second is not None
     assert second.given == ("JEAN PIERRE",)
-    assert next_query(composite, [(first, AnswerCode.NONE)], limit=1) is None
-    assert next_query(composite, [(first, AnswerCode.FOUND)], limit=6) is None
+    assert next_query(Subject(composite), [(first, AnswerCode.NONE)], limit=1) is None
+    assert next_query(Subject(composite), [(first, AnswerCode.FOUND)], limit=6) is None
 
 
 def test_after_several_the_given_names_then_the_birthplace_are_added() -> None:
-    first = next_query(LOCAL, [], limit=6)
+    first = next_query(Subject(LOCAL), [], limit=6)
     assert first is not None
-    second = next_query(LOCAL, [(first, AnswerCode.SEVERAL)], limit=6)
+    second = next_query(Subject(LOCAL), [(first, AnswerCode.SEVERAL)], limit=6)
     assert second is not None
     assert (second.given, second.birth_place) == (("OLA", "CATARINA"), "")
     tried = [(first, AnswerCode.SEVERAL), (second, AnswerCode.SEVERAL)]
-    third = next_query(LOCAL, tried, limit=6)
+    third = next_query(Subject(LOCAL), tried, limit=6)
     assert third is not None
     assert third.birth_place == "63220"
-    assert next_query(LOCAL, [*tried, (third, AnswerCode.SEVERAL)], limit=6) is None
+    assert next_query(Subject(LOCAL), [*tried, (third, AnswerCode.SEVERAL)], limit=6) is None
