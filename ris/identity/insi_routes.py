@@ -11,6 +11,7 @@ from ris.auth.rights import Permission
 from ris.core import breaker, clock
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_circuit import INSI, INSI_CARD
+from ris.identity.insi_desk import CardIn, CardToSignOut, to_sign
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
@@ -69,3 +70,15 @@ def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
         bulk=insi.bulk,
         reverify_after_months=insi.reverify_after_months,
     )
+
+
+@router.post("/insi/card-assertions", status_code=201)
+@satisfies("RIS.INS.49")
+def prepare_card_assertion(body: CardIn, request: Request, principal: InsiCaller) -> CardToSignOut:
+    """Donne ce que la carte CPx de l'utilisateur doit signer pour appeler INSi en son nom.
+
+    Le connecteur du poste fait signer `to_sign` par la carte, puis la signature accompagne les
+    appels (`card` de la recherche ou de la vérification) tant qu'elle n'est pas périmée.
+    """
+    feature: IdentityFeature = request.app.state.identity
+    return to_sign(feature, principal, body)

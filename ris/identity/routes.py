@@ -11,7 +11,7 @@ from ris.auth.rights import Permission
 from ris.core.db import Database
 from ris.identity import calls, retrieval, schemas, search, service, validation, verification
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_desk import CallIn, Calling, calling
+from ris.identity.insi_desk import Calling, CardCallIn, calling
 from ris.identity.insi_values import Query as InsiQuery
 from ris.identity.insi_values import Subject
 from ris.identity.model import Patient
@@ -131,7 +131,7 @@ def search_insi(
     database: Database = request.app.state.database
     with database.transaction() as session:
         subject = retrieval.prepare(session, patient_id)
-        by = calling(session, feature, principal, body)
+        by = calling(session, feature, principal, body, body.card)
     asked = _asked(feature, by, subject, body.query())
     with database.transaction() as session:
         kept = retrieval.keep(
@@ -151,13 +151,14 @@ def verify_insi(
     request: Request,
     feature: Feature,
     principal: InsiCaller,
-    body: CallIn | None = None,
+    body: CardCallIn | None = None,
 ) -> schemas.VerificationOut:
     """Vérifie l'INS du dossier ; un KO retire le matricule et ramène à provisoire."""
     database: Database = request.app.state.database
+    told = body or CardCallIn()
     with database.transaction() as session:
         ready = verification.prepare(session, feature, patient_id)
-        by = calling(session, feature, principal, body or CallIn())
+        by = calling(session, feature, principal, told, told.card)
     asked = _asked(feature, by, ready.subject, ready.plain)
     with database.transaction() as session:
         kept = verification.keep(

@@ -1,19 +1,20 @@
 """The INSi client against the official schemas and answers, and against the strict sandbox."""
 
 from contextlib import closing
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from lxml import etree
 
-from ris.core import soap
+from ris.core import clock, soap
 from ris.core.errors import NotConfigured, RemoteError, RisError
 from ris.core.xml import Element, parse
 from ris.identity.attempts import next_query
 from ris.identity.calls import ask
-from ris.identity.errors import InsiFault, InsiIncomplete, InsiUnavailable
+from ris.identity.errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
 from ris.identity.insi import InsiClient
 from ris.identity.insi_faults import body as read_body
 from ris.identity.insi_message import BAM, LPS, Context, answer, request
@@ -30,6 +31,7 @@ from ris.identity.settings import InsiSettings
 from ris.identity.values import NIA, Ins, Sex, Traits
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, BY_VITALE, result
+from ris.sandbox.insi_people import Person
 from ris.sandbox.pki import TestPki
 from tests.identity.conftest import CALLER, ClientFor, Insi, insi_settings
 
@@ -270,3 +272,70 @@ def test_after_several_the_given_names_then_the_birthplace_are_added() -> None:
     assert third is not None
     assert third.birth_place == "63220"
     assert next_query(Subject(LOCAL), [*tried, (third, AnswerCode.SEVERAL)], limit=6) is None
+
+
+def test_everything_that_insi_returned_is_kept(conformance: Path) -> None:
+    kept = official(conformance, "cnda/TEST_2.04_cas2.xml").as_record()["returned"]
+    former = kept["INDIVIDU"][0]["INSHISTO"]
+    assert [one.get("DateDeb") for one in former] == [["2019-03-01"], None]
+    assert kept["CR"] == [{"CodeCR": ["00"], "LibelleCR": ["OK"]}]
+    assert kept["INDIVIDU"][0]["TIQ"][0]["ListePrenom"] == ["PIERRE-ALAIN MURIEL FLORIANT"]
+
+
+def test_an_answer_nobody_knows_is_kept_too_and_told_to_no_screen() -> None:
+    person = Person("ADRUN", "ZOE", "F", "1975-12-31", "63220", "275126322074974")
+    for xml in (result("07", person), result("00", replace(person, oid=""))):
+        with pytest.raises(InsiRefused) as caught:
+            answer(body(xml), "uuid:0")
+        assert "2751263220749" in str(caught.value.returned)
+        assert "2751263220749" not in str((caught.value.extensions, caught.value.detail))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("Receiver", InsiUnavailable), ("Sender", InsiFault), ("VersionMismatch", InsiFault),
+     ("MustUnderstand", InsiFault), ("DataEncodingUnknown", InsiFault)],
+)  # fmt: skip
+def test_a_fault_without_detail_is_judged_by_who_is_to_blame(
+    code: str, expected: type[RemoteError]
+) -> None:
+    soap12 = "http://www.w3.org/2003/05/soap-envelope"
+    fault = f"<s:Fault><s:Code><s:Value>s:{code}</s:Value></s:Code></s:Fault>"
+    content = f'<s:Envelope xmlns:s="{soap12}"><s:Body>{fault}</s:Body></s:Envelope>'
+    with pytest.raises(expected) as caught:
+        read_body(500, content.encode())
+    assert caught.value.remote_code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "expected"),
+    [(200, b"", InsiUnavailable), (200, b"<html>", InsiUnavailable), (502, b"", InsiUnavailable),
+     (404, b"not found", InsiFault), (200, b"<!DOCTYPE a><a/>", InsiUnavailable)],
+)  # fmt: skip
+def test_what_is_no_soap_is_no_answer(
+    status: int, content: bytes, expected: type[RemoteError]
+) -> None:
+    with pytest.raises(expected):
+        read_body(status, content)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_is_refused_and_finds_nobody(insi: Insi, hours: int) -> None:
+    with clock.frozen(clock.now() + timedelta(hours=hours)), pytest.raises(InsiFault) as caught:
+        search(insi)
+    assert caught.value.remote_code == "siram_100/sandbox_clock"
+
+
+def test_the_person_whose_history_is_dated_backwards_is_read(insi: Insi) -> None:
+    asked = TraitsQuery("ECETINSI", ("PIERRE-ALAIN",), "M", "2009-07-14")
+    found = search(insi, asked).person
+    assert found is not None
+    assert [ins.matricule for ins in found.history] == ["209076322083439", "209066322012355"]
+
+
+def test_a_wrong_key_is_tolerated_on_the_bench_only(insi: Insi) -> None:
+    found = search(insi, TraitsQuery("HERMANN", ("GATIEN",), "M", "1981-03-24")).person
+    assert found is not None
+    check_insi_answer(found, (), production=False, tolerate_bad_key=True)
+    with pytest.raises(RisError):
+        check_insi_answer(found, (), production=True)
