@@ -41,6 +41,8 @@ from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
 from ris.dmp.settings import DmpSettings
+from ris.identity.bulk_routes import router as bulk_router
+from ris.identity.bulk_run import BulkVerifications
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
@@ -48,6 +50,9 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_check import ForeignChecks
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.insi_circuit import Circuit
+from ris.identity.insi_routes import router as insi_router
+from ris.identity.insi_values import CallMode
 from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
@@ -83,6 +88,7 @@ _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, di
 ROUTERS: Final = (
     auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
     dicom_router, reports_router, mss_router, dmp_router, diffusion_router, journal_router,
+    insi_router, bulk_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -197,11 +203,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         settings=settings.identity,
         ipp_oid=settings.site.ipp_oid,
         production=settings.environment == "production",
-        insi=InsiClient(
-            settings.identity.insi,
-            lambda structure: desk.certificates.credential(structure, "INSI"),
-            settings.trust_store,
-        ),
+        insi=_insi(settings, database, desk),
         partners=tuple(partner.name for partner in settings.hl7.partners),
         subscribers=[
             lambda session, change: on_identity_changed(
@@ -276,6 +278,19 @@ def _diffusion(
     )
 
 
+def _insi(settings: Settings, database: Database, desk: SignInDesk) -> Circuit:
+    insi = settings.identity.insi
+    if settings.environment == "production" and "provisional" in (insi.verification, insi.bulk):
+        raise NotConfigured("Le contrat de vérification INSi provisoire ne sert qu'aux essais.")
+    pool = desk.certificates
+    client = InsiClient(
+        insi,
+        lambda structure, mode: pool.insi(structure, automatic=mode is CallMode.AUTOMATIC),
+        settings.trust_store,
+    )
+    return Circuit(client, database, insi.breaker)
+
+
 def _identity_upkeep(
     settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
 ) -> Iterator[Upkeep]:
@@ -284,6 +299,9 @@ def _identity_upkeep(
     propagator = Propagator(database, Sender(settings.hl7), sender=sender)
     every = settings.hl7.upkeep_s
     yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
+    batches, insi = BulkVerifications(database, identity), settings.identity.insi
+    yield Upkeep("begin_ins_batch", DAY_S, batches.begin_due)
+    yield Upkeep("verify_ins_batches", insi.bulk_every_s, batches.run)
     yield Upkeep("propagate_identities", every, propagator.run)
     yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)

@@ -3,7 +3,7 @@
 `ris.app` builds one `IdentityFeature` and puts it on `app.state.identity`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
-from ris.identity.insi_values import InsiAnswer, Query
+from ris.identity.bulk_values import LotAnswer, LotItem
+from ris.identity.insi_values import Caller, InsiAnswer, Query
 from ris.identity.settings import IdentitySettings
 from ris.identity.states import Event
 from ris.identity.values import Status
@@ -29,11 +30,21 @@ class Change:
     worklist: bool = False
 
 
-class InsiSearch(Protocol):
+class InsiGateway(Protocol):
     """The port to INSi; `ris.identity.insi.InsiClient` is the real one."""
 
-    def search(self, query: Query, *, structure: str, message_id: str) -> InsiAnswer:
+    def search(self, query: Query, *, caller: Caller, message_id: str) -> InsiAnswer:
         """Return INSi's answer; raises `RemoteError` subclasses, never a false "none found"."""
+        ...
+
+    def deposit(
+        self, lot: UUID, items: Sequence[LotItem], *, caller: Caller, message_id: str
+    ) -> None:
+        """Leave a lot of INS to verify; leaving the same lot twice has no effect."""
+        ...
+
+    def collect(self, lot: UUID, *, caller: Caller, message_id: str) -> LotAnswer:
+        """Return what became of a lot."""
         ...
 
     def close(self) -> None:
@@ -52,11 +63,11 @@ class IdentityFeature:
     settings: IdentitySettings
     ipp_oid: str
     production: bool
-    insi: InsiSearch | None = None
+    insi: InsiGateway | None = None
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
 
-    def require_insi(self) -> InsiSearch:
+    def require_insi(self) -> InsiGateway:
         """Return the port to INSi; raises `NotConfigured`."""
         if self.insi is None:
             raise NotConfigured("Le téléservice INSi n'est pas configuré (RIS_IDENTITY__INSI__…).")

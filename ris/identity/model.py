@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ris.auth.values import Address
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
-from ris.identity.insi_values import CallMode
+from ris.identity.insi_values import CallMode, Subject
 from ris.identity.states import Event
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 
@@ -115,6 +115,11 @@ class Patient(Base):
         self.used_given = traits.used_given
 
     @property
+    def subject(self) -> Subject:
+        """Whom INSi is asked about: the traits, the birth date as it was told."""
+        return Subject(self.traits, self.birth_date_raw or "")
+
+    @property
     def identity(self) -> PatientIdentity:
         """The patient as other rooms see him. Its `ins` is what the base holds: ask the gate."""
         held = bool(self.ins_matricule and self.ins_oid)
@@ -187,7 +192,7 @@ class IdentityDocument(Base):
 
 
 class InsiCall(Base):
-    """One call of INSi: who, how, with what result, and all that came back (RIS.INS.40, .41)."""
+    """One call of INSi: who, for which structure, how, and all that came back (RIS.INS.40)."""
 
     __tablename__ = "insi_call"
     __table_args__ = (one_of("decision", Decision), one_of("mode", CallMode))
@@ -196,11 +201,12 @@ class InsiCall(Base):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey(_PATIENT), index=True)
     operation: Mapped[str] = mapped_column(String(8))
     mode: Mapped[str]
-    message_id: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)
     at: Mapped[datetime]
     duration_ms: Mapped[int]
     account_id: Mapped[UUID | None] = mapped_column(Uuid)
     ps_idnat: Mapped[str | None]
+    struct_idnat: Mapped[str | None]
     code: Mapped[str | None] = mapped_column(String(2))
     fault: Mapped[str | None]
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)

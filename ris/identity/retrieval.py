@@ -23,7 +23,7 @@ from ris.identity.errors import (
     ValidationRight,
 )
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_values import InsiPerson, person_of
+from ris.identity.insi_values import Caller, InsiPerson, Subject, person_of
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import (
     check_differences,
@@ -57,13 +57,12 @@ class Retrieval:
 
 
 @satisfies("RIS.INS.28")
-def prepare(session: Session, patient_id: UUID) -> Traits:
-    """Return the traits to search with, or refuse the call before anything leaves."""
+def prepare(session: Session, patient_id: UUID) -> Subject:
+    """Return whom to search for, or refuse the call before anything leaves."""
     patient = active(get(session, patient_id))
-    traits = patient.traits
-    check_may_call_insi(traits, patient.identity.attributes)
+    check_may_call_insi(patient.traits, patient.identity.attributes)
     transition(Status(patient.status), patient.identity.attributes, Event.INSI_ACCEPTED)
-    return traits
+    return patient.subject
 
 
 @satisfies("RIS.INS.13")
@@ -71,17 +70,18 @@ def keep(
     session: Session,
     feature: IdentityFeature,
     patient_id: UUID,
-    traits: Traits,
+    subject: Subject,
     asked: tuple[Asked, ...],
     *,
+    caller: Caller,
     actor: Actor,
 ) -> Retrieval:
     """Write every call with its return, and give what the user must see.
 
-    *traits* are those `prepare` gave: an answer is good for them and no others.
+    *subject* is what `prepare` gave: an answer is good for those traits and no others.
     """
     patient = get(session, patient_id)
-    made = written(session, patient, asked, feature.settings.insi, traits=traits, actor=actor)
+    made = written(session, patient, asked, subject=subject, caller=caller, actor=actor)
     found = asked[-1].answer.person if asked[-1].answer else None
     return _shown(feature, patient, made, found)
 
@@ -109,7 +109,7 @@ def accept(
     _check_import(feature, patient, person)
     check_differences(
         status,
-        compare(before, person.traits),
+        compare(before, person.traits, patient.birth_date_raw or ""),
         reason=reason,
         major_blocks_qualification=feature.settings.major_difference_blocks_qualification,
     )
@@ -183,7 +183,7 @@ def _shown(
     except RisError as error:
         blocked = error
     traits = patient.traits
-    rows = compare(traits, person.traits)
+    rows = compare(traits, person.traits, patient.birth_date_raw or "")
     return Retrieval(calls, rows, first_given_alert(traits, person), blocked)
 
 
@@ -192,7 +192,7 @@ def _check_import(feature: IdentityFeature, patient: Patient, person: InsiPerson
         person,
         patient.identity.attributes,
         production=feature.production,
-        tolerate_bad_key=feature.settings.insi.tolerate_bad_key,
+        tolerate_bad_key=feature.settings.insi.tolerate_bad_key and not feature.production,
     )
 
 

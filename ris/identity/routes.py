@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core.db import Database
-from ris.core.errors import NotConfigured
 from ris.identity import calls, retrieval, schemas, search, service, validation, verification
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_values import VitaleQuery
+from ris.identity.insi_desk import Calling, CardCallIn, calling
+from ris.identity.insi_values import Query as InsiQuery
+from ris.identity.insi_values import Subject
 from ris.identity.model import Patient
-from ris.identity.values import Attribute, Traits
+from ris.identity.values import Attribute
 from ris.rem import satisfies
 from ris.web.etag import IfMatch, read_version
 from ris.web.routing import TaggedRoute
@@ -129,10 +130,13 @@ def search_insi(
     """Interroge INSi et donne la comparaison à confirmer ; ne change pas l'identité."""
     database: Database = request.app.state.database
     with database.transaction() as session:
-        traits = retrieval.prepare(session, patient_id)
-    asked = _asked(feature, principal, traits, body.query())
+        subject = retrieval.prepare(session, patient_id)
+        by = calling(session, feature, principal, body, body.card)
+    asked = _asked(feature, by, subject, body.query())
     with database.transaction() as session:
-        kept = retrieval.keep(session, feature, patient_id, traits, asked, actor=principal.actor)
+        kept = retrieval.keep(
+            session, feature, patient_id, subject, asked, caller=by.caller, actor=by.actor
+        )
         shown = schemas.retrieval_shown(kept)
     if (failure := asked[-1].error) is not None:
         raise failure
@@ -142,15 +146,24 @@ def search_insi(
 @router.post("/patients/{patient_id}/insi-verification", status_code=201)
 @satisfies("RIS.INS.42", "RIS.INS.43")
 def verify_insi(
-    patient_id: UUID, request: Request, feature: Feature, principal: InsiCaller
+    patient_id: UUID,
+    *,
+    request: Request,
+    feature: Feature,
+    principal: InsiCaller,
+    body: CardCallIn | None = None,
 ) -> schemas.VerificationOut:
     """Vérifie l'INS du dossier ; un KO retire le matricule et ramène à provisoire."""
     database: Database = request.app.state.database
+    told = body or CardCallIn()
     with database.transaction() as session:
-        traits = verification.prepare(session, patient_id)
-    asked = _asked(feature, principal, traits, None)
+        ready = verification.prepare(session, feature, patient_id)
+        by = calling(session, feature, principal, told, told.card)
+    asked = _asked(feature, by, ready.subject, ready.plain)
     with database.transaction() as session:
-        kept = verification.keep(session, feature, patient_id, traits, asked, actor=principal.actor)
+        kept = verification.keep(
+            session, feature, patient_id, ready.subject, asked, caller=by.caller, actor=by.actor
+        )
         right = Permission.INS_READ in principal.permissions
         patient = schemas.shown(kept.patient, feature.settings.banner, ins_right=right)
         made = [schemas.call_shown(call) for call in kept.calls]
@@ -310,16 +323,11 @@ def _shown(
 
 
 def _asked(
-    feature: IdentityFeature, principal: Principal, traits: Traits, vitale: VitaleQuery | None
+    feature: IdentityFeature, by: Calling, subject: Subject, plain: InsiQuery | None
 ) -> tuple[calls.Asked, ...]:
     """Call INSi outside any transaction, in the name of the caller's structure."""
-    settings = feature.settings.insi
-    structure = principal.actor.acting_struct_idnat or settings.structure
-    if not structure:
-        raise NotConfigured("Aucune structure pour l'appel INSi.")
-    return calls.ask(
-        feature.require_insi(), traits, vitale, structure=structure, limit=settings.max_calls
-    )
+    limit = feature.settings.insi.max_calls
+    return calls.ask(feature.require_insi(), subject, plain, caller=by.caller, limit=limit)
 
 
 def _listed(found: search.Found, feature: IdentityFeature) -> schemas.PatientList:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ris.auth.values import Address
 from ris.identity.banner import BannerField, banner
 from ris.identity.comparison import Difference
+from ris.identity.insi_desk import CardCallIn
 from ris.identity.insi_values import CallMode, VitaleQuery
 from ris.identity.matricule import nature_of
 from ris.identity.model import IdentityDocument, IdentityHistory, InsiCall, Patient
@@ -97,7 +98,7 @@ class VitaleIn(_In):
     birth_rank: str = Field("1", pattern=r"^[0-9]$")
 
 
-class InsiSearchIn(_In):
+class InsiSearchIn(CardCallIn):
     """How to search: by the traits of the record, or by a Vitale card when given."""
 
     vitale: VitaleIn | None = None
@@ -209,6 +210,7 @@ class InsiCallOut(BaseModel):
     decision: str
     account_id: UUID | None
     ps_idnat: str | None
+    struct_idnat: str | None
 
 
 class BlockedOut(BaseModel):

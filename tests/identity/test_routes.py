@@ -20,7 +20,7 @@ from ris.rem.evidence import Evidence
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, result
 from ris.sandbox.insi_people import Person
-from tests.identity.conftest import PATIENT, STRUCTURE, Desk, Insi
+from tests.identity.conftest import CALLER, PATIENT, Desk, Insi
 
 MATRICULE = "279035121518989"
 Json = dict[str, Any]
@@ -719,10 +719,12 @@ def test_traits_edited_while_insi_was_thinking_void_its_answer(
     patient = create(api)
     with database.transaction() as session:
         traits = retrieval.prepare(session, patient["id"])
-    asked = calls.ask(insi.client, traits, None, structure=STRUCTURE, limit=6)
+    asked = calls.ask(insi.client, traits, None, caller=CALLER, limit=6)
     edit(api, patient, birth_place="63220")
     with database.transaction() as session:
-        kept = retrieval.keep(session, feature, patient["id"], traits, asked, actor=Actor())
+        kept = retrieval.keep(
+            session, feature, patient["id"], traits, asked, caller=CALLER, actor=Actor()
+        )
     answer = accept(api, patient, {"retrieval_id": str(kept.last.id)})
     assert (answer.status_code, answer.json()["code"]) == (409, "INSI_RETRIEVAL_UNUSABLE")
 
