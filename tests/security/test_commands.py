@@ -13,10 +13,13 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from alembic import command
 
 from ris import app as root
+from ris.core import schema
 from ris.core.db import Database
 from ris.sandbox.pki import TestPki
+from tests.architecture.test_sealing_migration import FILL
 from tests.security import job
 from tests.security.product import Product
 
@@ -273,3 +276,18 @@ def test_a_base_restored_without_its_key_ring_says_so(
     assert "n'ouvre pas cette base" in line
     sound = ris("db", "restore", saved, **where(new_database(), ring))
     assert (sound.returncode, sound.stdout) == (0, "Base restaurée.\n"), sound.stderr
+
+
+def test_an_upgrade_that_must_seal_rows_asks_for_the_key_ring_in_one_french_line(
+    ris: Ris, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_database()
+    command.upgrade(schema.configuration(url), "0004")
+    with psycopg.connect(url) as connection:
+        connection.execute(FILL.encode())
+    ring = tmp_path / "trousseau.json"
+    line = one_line(ris("db", "upgrade", **where(url, ring, "production")))
+    assert "Trousseau de clés introuvable" in line
+    ris("keys", "generate", str(ring))
+    ran = ris("db", "upgrade", **where(url, ring, "production"))
+    assert (ran.returncode, ran.stdout) == (0, "Base à jour.\n"), ran.stderr
