@@ -107,7 +107,6 @@ def test_one_altered_bit_does_not_open(session: Session) -> None:
         _ = row.ins_matricule
 
 
-@pytest.mark.rem("RIS.INS.10")
 def test_the_whole_matricule_finds_its_patient_and_no_other(session: Session) -> None:
     stored(session, qualified(1, ONE), qualified(2, OTHER), patient(3))
     found = search.search(session, search.Criteria(matricule=ONE), IdentitySettings())
@@ -153,7 +152,6 @@ def test_a_matricule_above_its_status_is_refused_by_the_base(session: Session) -
         stored(session, qualified(1, ONE, status="validée"))
 
 
-@pytest.mark.rem("RIS.INS.41")
 def test_an_answer_of_insi_rests_sealed_and_comes_back_whole(session: Session) -> None:
     owner = patient(1)
     stored(session, owner)
