@@ -5,7 +5,7 @@ lives here.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ris.auth.routes import public_router as auth_public_router
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
-from ris.core import audit_anchor, audit_retention, embedded, schema
+from ris.core import audit_anchor, audit_retention, embedded, resealing, schema
 from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
@@ -177,11 +177,15 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Runtime]:
-    """Give a `Runtime` on a live database, and close everything at the end."""
+    """Give a `Runtime` on a live database, and close everything at the end.
+
+    Raises `KeyringForeign` when the key ring is not the one this database was sealed with.
+    """
     with database_url(settings) as url:
         database = Database(url)
         runtime = compose(settings, database)
         try:
+            resealing.check(database, runtime.sealer)
             yield runtime
         finally:
             runtime.close()
@@ -189,7 +193,8 @@ def running(settings: Settings) -> Iterator[Runtime]:
 
 def compose(settings: Settings, database: Database) -> Runtime:
     """Wire every feature; raises `NotConfigured` on settings that cannot work."""
-    sealer = Sealer(_keyring(settings))
+    sealer = sealer_of(settings)
+    database.seal_with(sealer)
     settings = _coherent(settings)
     check_configuration(settings.mss)
     desk = SignInDesk.build(
@@ -347,14 +352,22 @@ def keyring_path(settings: Settings) -> Path:
     return settings.keyring or settings.data_dir / "keyring.json"
 
 
-def _keyring(settings: Settings) -> Keyring:
+def sealer_of(settings: Settings) -> Sealer:
+    """Return the site's sealer; a key ring is made where there is none, but not in production.
+
+    Raises `NotConfigured`.
+    """
     path = keyring_path(settings)
-    if path.exists():
-        return Keyring.from_file(path)
-    if settings.environment == "production":
-        raise NotConfigured("Indiquez le trousseau de clés : RIS_KEYRING.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Keyring.generate(path)
+    if not path.exists():
+        if settings.environment == "production":
+            raise NotConfigured(
+                f"Trousseau de clés introuvable ({path}). RIS_KEYRING doit désigner celui de cette"
+                " base ; pour une base neuve : ris keys generate."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process of this site was quicker
+            Keyring.generate(path)
+    return Sealer(Keyring.from_file(path))
 
 
 def _coherent(settings: Settings) -> Settings:

@@ -142,8 +142,8 @@ def _check_ins(session: Session, survivor: Patient, absorbed: Patient) -> None:
     mine, theirs = survivor.identity.ins, absorbed.identity.ins
     if mine is None or theirs is None or mine == theirs:
         return
-    query = select(InsiCall.answer).where(InsiCall.patient_id.in_((survivor.id, absorbed.id)))
-    if not any(_links(answer, mine, theirs) for answer in session.scalars(query)):
+    query = select(InsiCall).where(InsiCall.patient_id.in_((survivor.id, absorbed.id)))
+    if not any(_links(call.answer, mine, theirs) for call in session.scalars(query)):
         raise MergeInsConflict
 
 

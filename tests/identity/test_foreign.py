@@ -77,8 +77,7 @@ def worklist(api: httpx.Client, *states: str) -> list[Json]:
 def held_matricules(database: Database) -> int:
     with database.transaction() as session:
         return (
-            session.scalar(text("select count(*) from patient where ins_matricule is not null"))
-            or 0
+            session.scalar(text("select count(*) from patient where ins_sealed is not null")) or 0
         )
 
 
