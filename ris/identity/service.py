@@ -91,14 +91,16 @@ def active(patient: Patient) -> Patient:
     return patient
 
 
-def still_open(session: Session, patient_id: UUID) -> None:
+def still_open(session: Session, patient_id: UUID, *, alone: bool = False) -> None:
     """Wait for a merge under way, then raise `PatientMerged` when it took the record.
 
     For whoever is about to file something under a patient: nothing lands on an absorbed record.
+    *alone* also makes any other filing of that kind wait: where a patient has one row. Raises
+    `PatientNotFound`.
     """
     query = select(Patient).where(Patient.id == patient_id)
-    shared = query.with_for_update(read=True, key_share=True)
-    patient = session.scalar(shared.execution_options(populate_existing=True))
+    held = query.with_for_update(read=not alone, key_share=True)
+    patient = session.scalar(held.execution_options(populate_existing=True))
     if patient is None:
         raise PatientNotFound
     active(patient)
