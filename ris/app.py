@@ -31,6 +31,7 @@ from ris.diffusion.engine_schema import engine_schema
 from ris.diffusion.identity_changes import on_identity_changed
 from ris.diffusion.recipients import resolver
 from ris.diffusion.routes import router as diffusion_router
+from ris.diffusion.sent import sent_since
 from ris.diffusion.settings import DiffusionSettings
 from ris.diffusion.signing import reconsider_held
 from ris.diffusion.sources import CurrentFacts, ReportDocuments
@@ -42,10 +43,13 @@ from ris.dmp.settings import DmpSettings
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
+from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
+from ris.identity.duplicate_scan import DuplicateScan
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_check import ForeignChecks
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.journal_routes import router as journal_router
 from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
@@ -75,8 +79,8 @@ from ris.web.rem_routes import router as rem_router
 DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    auth_router, identity_router, foreign_router, record_router, journal_router, copies_router,
+    orders_router,    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -194,7 +198,8 @@ def compose(settings: Settings, database: Database) -> Runtime:
             lambda structure: desk.certificates.credential(structure, "INSI"),
             settings.trust_store,
         ),
-        partners=tuple(partner.name for partner in settings.hl7.partners),
+        partners=_attached(settings),
+        sent_since=sent_since,
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -265,6 +270,12 @@ def _diffusion(
     )
 
 
+def _attached(settings: Settings) -> tuple[str, ...]:
+    """Name the systems this one must tell; none unless it is the identity repository (R-PAM-05)."""
+    told = settings.hl7.partners if settings.identity.repository else ()
+    return tuple(partner.name for partner in told)
+
+
 def _identity_upkeep(
     settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
 ) -> Iterator[Upkeep]:
@@ -276,6 +287,7 @@ def _identity_upkeep(
     yield Upkeep("propagate_identities", every, propagator.run)
     yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
+    yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
 
 
 def _purge_idempotency(database: Database) -> None:

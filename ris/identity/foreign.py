@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ris.core.audit import Actor, record
 from ris.core.errors import Conflict
 from ris.identity import change, feed_match, foreign_queue, matricule, merge, service, trust
+from ris.identity.entry import Contact
 from ris.identity.errors import InsTestOid
 from ris.identity.feature import IdentityFeature
 from ris.identity.feed import Action, Alert, Derived, Inbound, InboundEvent, Received, derive
@@ -233,7 +234,7 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
 
 
 def _contact(case: _Case, row: Patient) -> None:
-    service.set_contact(row, service.Contact(case.inbound.address, case.inbound.phone))
+    service.set_contact(row, Contact(case.inbound.address, case.inbound.phone))
 
 
 def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:

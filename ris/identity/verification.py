@@ -17,6 +17,7 @@ from ris.identity import change
 from ris.identity.calls import Asked, written
 from ris.identity.comparison import Difference, compare
 from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_model import ForeignIdentity
 from ris.identity.insi_values import AnswerCode, InsiAnswer
 from ris.identity.model import InsiCall, Patient
 from ris.identity.rules import STRICT, check_may_call_insi, traits_digest
@@ -47,12 +48,17 @@ _EVENTS: Final = {Verdict.OK: Event.INSI_CONFIRMED, Verdict.KO: Event.INSI_DENIE
 _TOLERATED: Final = (Difference.EQUAL, Difference.MINOR, Difference.ABSENT)
 
 
-def prepare(session: Session, patient_id: UUID) -> Traits:
+def prepare(session: Session, feature: IdentityFeature, patient_id: UUID) -> Traits:
     """Return the traits to verify: INSi's own first given name, not the user's.
 
-    Raises `InsAttributeBlocks`, or `TransitionRefused` for an identity without INS.
+    Where the repository is another system, only an identity received from another domain is
+    verified here (ins.md §5.1). Raises `RiIsExternal`, `InsAttributeBlocks`, or
+    `TransitionRefused` for an identity without INS.
     """
     patient = active(get(session, patient_id))
+    received = select(ForeignIdentity.id).where(ForeignIdentity.patient_id == patient.id).limit(1)
+    if session.scalar(received) is None:
+        feature.require_repository()
     held = patient.identity.attributes
     transition(Status(patient.status), held, Event.INSI_CONFIRMED)
     check_may_call_insi(patient.traits, held)
@@ -106,12 +112,3 @@ def keep(
         detail={"verdict": said.value, "status": patient.status},
     )
     return Verification(said, made, patient)
-
-
-@satisfies("RIS.INS.43")
-def worklist(session: Session, *, actor: Actor) -> tuple[Patient, ...]:
-    """Return the identities that a person must look at, oldest change first."""
-    query = select(Patient).where(Patient.to_review).order_by(Patient.updated_at, Patient.id)
-    rows = tuple(session.scalars(query))
-    record(session, "identity.worklist_read", actor=actor, detail={"found": len(rows)})
-    return rows

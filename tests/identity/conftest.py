@@ -23,6 +23,7 @@ from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.journal_routes import router as journal_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
 from ris.identity.settings import IdentitySettings, InsiSettings
@@ -143,7 +144,7 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
         ) -> httpx.Client:
             app = FastAPI()
             problems.install(app)
-            for one in (router, foreign_router, record_router):
+            for one in (router, foreign_router, record_router, journal_router):
                 app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth
             who = principal(role, habilitated=habilitated, less=less)

@@ -36,8 +36,8 @@ def refusals(session: Session, patient_id: UUID) -> object:
     )
 
 
-def opposed(session: Session, patient_id: UUID) -> object:
-    return opposition.check_subject(session, patient_id, None)
+def opposed(session: Session, patient_id: UUID) -> None:
+    opposition.check_subject(session, patient_id, None)
 
 
 def order(session: Session, patient_id: UUID) -> object:
