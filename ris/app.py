@@ -33,6 +33,7 @@ from ris.diffusion.engine_schema import engine_schema
 from ris.diffusion.identity_changes import on_identity_changed
 from ris.diffusion.recipients import resolver
 from ris.diffusion.routes import router as diffusion_router
+from ris.diffusion.sent import sent_since
 from ris.diffusion.settings import DiffusionSettings
 from ris.diffusion.signing import reconsider_held
 from ris.diffusion.sources import CurrentFacts, ReportDocuments
@@ -46,13 +47,16 @@ from ris.identity.bulk_run import BulkVerifications
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
+from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
+from ris.identity.duplicate_scan import DuplicateScan
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_check import ForeignChecks
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
 from ris.identity.insi_circuit import Circuit
-from ris.identity.insi_routes import router as insi_router
+from ris.identity.insi_state_routes import router as insi_state_router
 from ris.identity.insi_values import CallMode
+from ris.identity.journal_routes import router as identity_journal_router
 from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
@@ -86,9 +90,9 @@ from ris.web.rem_routes import router as rem_router
 DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router, journal_router,
-    insi_router, bulk_router,
+    auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
+    record_router, identity_journal_router, copies_router, orders_router, dicom_router,
+    reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -209,7 +213,8 @@ def compose(settings: Settings, database: Database) -> Runtime:
         ipp_oid=settings.site.ipp_oid,
         production=settings.environment == "production",
         insi=_insi(settings, database, desk),
-        partners=tuple(partner.name for partner in settings.hl7.partners),
+        partners=_attached(settings),
+        sent_since=sent_since,
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -296,6 +301,12 @@ def _insi(settings: Settings, database: Database, desk: SignInDesk) -> Circuit:
     return Circuit(client, database, insi.breaker)
 
 
+def _attached(settings: Settings) -> tuple[str, ...]:
+    """Name the systems this one must tell; none unless it is the identity repository (R-PAM-05)."""
+    told = settings.hl7.partners if settings.identity.repository else ()
+    return tuple(partner.name for partner in told)
+
+
 def _identity_upkeep(
     settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
 ) -> Iterator[Upkeep]:
@@ -310,6 +321,7 @@ def _identity_upkeep(
     yield Upkeep("propagate_identities", every, propagator.run)
     yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
+    yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
 
 
 def _purge_idempotency(database: Database) -> None:

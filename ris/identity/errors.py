@@ -80,11 +80,46 @@ class MergeDataConflict(Conflict):
     title = "Fusion impossible : données propres aux deux dossiers à harmoniser d'abord"
 
 
+class CollisionExists(Conflict):
+    """A collision of this record is already under inquiry."""
+
+    code = "COLLISION_EXISTS"
+    title = "Une collision est déjà signalée sur ce dossier"
+
+
+class CollisionNotFound(NotFound):
+    """No collision bears this id."""
+
+    code = "COLLISION_NOT_FOUND"
+    title = "Collision introuvable"
+
+
+class CollisionSettled(Conflict):
+    """Someone has ruled on this collision."""
+
+    code = "COLLISION_SETTLED"
+    title = "Cette collision est déjà tranchée"
+
+
 class OutboxNotFailed(Conflict):
     """This propagation message does not wait for a person."""
 
     code = "OUTBOX_NOT_FAILED"
     title = "Ce message n'est pas en échec"
+
+
+class RiIsExternal(Forbidden):
+    """Another system is the identity repository of this domain (ins.md R-PAM-04, ruling 13)."""
+
+    code = "RI_IS_EXTERNAL"
+    title = "Le référentiel d'identités est un autre logiciel : l'identité se corrige là-bas"
+
+
+class DegradedNotNeeded(Invalid):
+    """This software is the identity repository: it has no degraded mode of creation."""
+
+    code = "DEGRADED_NOT_NEEDED"
+    title = "Ce site est le référentiel d'identités : créer l'identité normalement"
 
 
 class TransitionRefused(Conflict):
@@ -240,6 +275,13 @@ class InsiImportRefused(Conflict):
 
     code = "INSI_IMPORT_REFUSED"
     title = "Import de l'INS refusé"
+
+
+class InsiCallNotFound(NotFound):
+    """No call of INSi bears this id."""
+
+    code = "INSI_CALL_NOT_FOUND"
+    title = "Appel INSi introuvable"
 
 
 class InsiMajorDifference(InsiImportRefused):
