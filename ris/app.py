@@ -16,12 +16,14 @@ from fastapi import Depends, FastAPI
 import ris
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
+from ris.auth.journal_routes import router as journal_router
 from ris.auth.rights import Permission
 from ris.auth.routes import public_router as auth_public_router
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
-from ris.core import embedded, schema
+from ris.core import audit_anchor, audit_retention, embedded, schema
+from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
@@ -80,7 +82,7 @@ DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    dicom_router, reports_router, mss_router, dmp_router, diffusion_router, journal_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -95,6 +97,7 @@ class Settings(CoreSettings):
     dmp: DmpSettings = DmpSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     hl7: Hl7Settings = Hl7Settings()
+    journal: JournalSettings = JournalSettings()
     fhir: FhirSettings = FhirSettings()
 
 
@@ -301,11 +304,20 @@ def _upkeep(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
+    yield from _journal_upkeep(settings.journal, database)
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)
     if settings.mss.crl_urls:
         yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+
+
+def _journal_upkeep(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:
+    erase = partial(audit_retention.erase_due, database, journal)
+    yield Upkeep("erase_journal", DAY_S, erase)
+    if journal.anchor:
+        anchor = partial(audit_anchor.anchor, database, Path(journal.anchor))
+        yield Upkeep("anchor_journal", journal.anchor_every_s, anchor)
 
 
 def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) -> None:
