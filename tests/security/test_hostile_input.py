@@ -43,7 +43,8 @@ def clean(answer: httpx.Response) -> bool:
     """An answer of ours: no defect, and an error always explains itself."""
     kind = answer.headers.get("content-type", "")
     explained = answer.status_code < 400 or kind == "application/problem+json"
-    return answer.status_code < 500 and explained
+    switched_off = answer.status_code == 503 and answer.json()["code"].endswith("NOT_CONFIGURED")
+    return (answer.status_code < 500 or switched_off) and explained
 
 
 def routes(product: Product) -> list[tuple[str, str]]:
