@@ -53,6 +53,7 @@ from ris.identity.journal_routes import router as journal_router
 from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
+from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.hl7v2.client import Sender
@@ -79,8 +80,9 @@ from ris.web.rem_routes import router as rem_router
 DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, identity_router, foreign_router, record_router, journal_router, copies_router,
-    orders_router,    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    auth_router, identity_router, foreign_router, record_router, journal_router, scan_router,
+    copies_router, orders_router, dicom_router, reports_router, mss_router, dmp_router,
+    diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
