@@ -78,7 +78,7 @@ class MatchOut(BaseModel):
 class ProposalOut(BaseModel):
     """Ce que dit le papier. Une proposition : rien n'est enregistré, aucun statut ne change."""
 
-    traits: ProposedTraits
+    traits: ProposedTraits = Field(description="Ce que le papier dit de la personne")
     ins: ClaimedIns | None = Field(description="Null si le matricule lu est refusé (`alerts`)")
     alerts: list[str] = Field(
         description="INS_KEY_INVALID, INS_OID_UNKNOWN, INS_TEST_OID, FEED_DATE_INTERPRETED, "
