@@ -52,6 +52,7 @@ from ris.identity.routes import router as identity_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.hl7v2.client import Sender
+from ris.interop.hl7v2.group import Group
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
@@ -274,7 +275,7 @@ def _identity_upkeep(
     every = settings.hl7.upkeep_s
     yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
     yield Upkeep("propagate_identities", every, propagator.run)
-    yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
+    yield Upkeep("apply_hl7_messages", every, Group(inbox).apply_waiting)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
 
 

@@ -41,6 +41,9 @@ class Hl7Settings(BaseModel):
     A sender off *senders* is heard, as `application|facility`: without a trust contract its claims
     are capped until INSi verifies them. *processing_ids* are the MSH-11 taken. With *certificate*
     and *key* the listener speaks TLS, with *client_trust* it asks for a client certificate.
+    *workers* groups of messages are taken at a time, each gathered for *patience_s* at most. What
+    enhanced mode stored is applied every *apply_every_s*; in a rush of messages answering them
+    comes first, for *apply_within_s* at most.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,11 +56,13 @@ class Hl7Settings(BaseModel):
     partners: tuple[PartnerSettings, ...] = ()
     max_bytes: int = 20_000_000
     max_connections: int = 32
-    workers: int = 8
+    workers: int = 2
+    patience_s: float = 0.002
     idle_timeout_s: float = 600
     frame_timeout_s: float = 30
     answer_timeout_s: float = 30
     apply_every_s: float = 1
+    apply_within_s: float = 30
     upkeep_s: int = 10
     keep_days: int = 90
     certificate: Path | None = None
