@@ -53,6 +53,8 @@ from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.group import Group
+from ris.interop.hl7v2.replies import Replies
+from ris.interop.hl7v2.routes import router as hl7_router
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
@@ -77,7 +79,7 @@ DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -230,6 +232,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.hl7 = runtime.inbox
     problems.install(app)
     middleware.install(app)
     _include(app)
@@ -276,6 +279,7 @@ def _identity_upkeep(
     yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
     yield Upkeep("propagate_identities", every, propagator.run)
     yield Upkeep("apply_hl7_messages", every, Group(inbox).apply_waiting)
+    yield Upkeep("reply_hl7_messages", every, Replies(database, settings.hl7).run)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
 
 

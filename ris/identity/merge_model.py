@@ -48,7 +48,7 @@ class DuplicatePair(Base):
     )
 
     low_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
-    high_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    high_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True, index=True)
     state: Mapped[str]
     score: Mapped[int]
     reasons: Mapped[list[str]] = mapped_column(JSONB)

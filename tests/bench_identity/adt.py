@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +73,15 @@ def played(port: int, label: str, count: int, accept: str) -> float:
     return float(done.stdout)
 
 
-def drained(url: str) -> float:
-    """Return how long the messages stored took to be applied since now, seconds."""
-    start = time.perf_counter()
+def drained(url: str) -> tuple[int, float]:
+    """Return how many stored messages waited, and how long all took to be applied, seconds."""
+    start, waited = time.perf_counter(), 0
     with psycopg.connect(url, autocommit=True) as connection:
-        waiting = "select exists (select from hl7_message where state = 'received')"
+        waiting = "select count(*) from hl7_message where state = 'received'"
         while (row := connection.execute(waiting).fetchone()) and row[0]:
-            time.sleep(0.2)
-    return time.perf_counter() - start
+            waited = waited or row[0]
+            time.sleep(0.1)
+    return waited, time.perf_counter() - start
 
 
 def cpu_ms(pid: int) -> float:
@@ -118,8 +120,8 @@ def frames(label: str, numbers: range, accept: str) -> list[bytes]:
     ]  # fmt: skip
 
 
-def feed(port: int, messages: list[bytes], ready: threading.Barrier) -> None:
-    """Send messages one by one, each after the answer to the one before."""
+def feed(port: int, messages: list[bytes], ready: threading.Barrier) -> int:
+    """Send messages one by one, each after the answer to the one before; return how many."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ready.wait()
@@ -129,23 +131,19 @@ def feed(port: int, messages: list[bytes], ready: threading.Barrier) -> None:
             while not answer.endswith(END):
                 answer += link.recv(4096)
             assert b"MSA|AA" in answer or b"MSA|CA" in answer, answer
+    return len(messages)
 
 
 def main(port: int, label: str, count: int, accept: str) -> None:
     """Be the senders; print how long they took."""
     ready = threading.Barrier(CONNECTIONS + 1)
-    threads = [
-        threading.Thread(
-            target=feed, args=(port, frames(label, range(k, count, CONNECTIONS), accept), ready)
-        )
-        for k in range(CONNECTIONS)
-    ]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
+    shares = [frames(label, range(k, count, CONNECTIONS), accept) for k in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as senders:
+        sending = [senders.submit(feed, port, share, ready) for share in shares]
+        ready.wait()
+        start = time.perf_counter()
+        accepted = sum(one.result() for one in sending)
+    assert accepted == count
     sys.stdout.write(f"{time.perf_counter() - start}")
 
 

@@ -104,7 +104,7 @@ class Group:
         with self.inbox.database.transaction() as session, audit.together(session):
             told = [(one.reading.inbound, one.actor) for one in opened if one.reading]
             received = self._integrated(session, told)
-            rows = [one.values | _settled(one, received) for one in opened]
+            rows = [one.values | self._settled(one, received) for one in opened]
             session.execute(insert(Hl7Message), rows)
         return [row["ack"] for row in rows]
 
@@ -131,22 +131,23 @@ class Group:
                 row.state, row.error = Hl7State.APPLIED.value, ""
                 row.patient_id, row.settled_at = done.patient_id, clock.now()
                 row.outcome = outcome(done, reading.complement)
+                msh = parser.header(self.inbox.opened(row))
+                self.inbox.promise(row, msh, "AA", warnings(done))
             return len(told)
 
     def _reread(self, row: Hl7Message) -> Reading:
         message: Message = parser.parse(self.inbox.opened(row), self.inbox.settings.caps)
         return self.inbox.read(message, row.received_at)
 
-
-def _settled(one: _Opened, received: Iterator[Received]) -> dict[str, Any]:
-    """Return the columns that say what became of a message: stored, or applied."""
-    columns = {"state": Hl7State.RECEIVED.value, "ack_code": "CA", "patient_id": None,
-               "settled_at": None}  # fmt: skip
-    if one.reading is None:
-        return columns | {"ack": accept(one.msh, "CA", [])}
-    done = next(received)
-    return columns | {
-        "state": Hl7State.APPLIED.value, "ack_code": "AA", "settled_at": clock.now(),
-        "patient_id": done.patient_id, "outcome": outcome(done, one.reading.complement),
-        "ack": answer(one.msh, "AA", warnings(done)),
-    }  # fmt: skip
+    def _settled(self, one: _Opened, received: Iterator[Received]) -> dict[str, Any]:
+        """Return the columns that say what became of a message: stored, or applied."""
+        columns = {"state": Hl7State.RECEIVED.value, "ack_code": "CA", "patient_id": None,
+                   "settled_at": None}  # fmt: skip
+        if one.reading is None:
+            return columns | {"ack": accept(one.msh, "CA", self.inbox.reserves(one.msh))}
+        done = next(received)
+        return columns | {
+            "state": Hl7State.APPLIED.value, "ack_code": "AA", "settled_at": clock.now(),
+            "patient_id": done.patient_id, "outcome": outcome(done, one.reading.complement),
+            "ack": answer(one.msh, "AA", warnings(done)),
+        }  # fmt: skip

@@ -11,6 +11,7 @@ import structlog
 from ris.interop.hl7v2.group import Group
 from ris.interop.hl7v2.intake import Intake
 from ris.interop.hl7v2.mllp import Listener
+from ris.interop.hl7v2.replies import Replies
 from ris.interop.hl7v2.service import Inbox
 
 
@@ -40,6 +41,7 @@ async def run(inbox: Inbox, host: str, port: int) -> None:
 async def _apply(group: Group, intake: Intake, over: asyncio.Event) -> None:
     """Apply stored messages every `apply_every_s`, later in a rush, until the process ends."""
     settings = group.inbox.settings
+    replies = Replies(group.inbox.database, settings)
     emptied_at = time.monotonic()
     while not over.is_set():
         late = time.monotonic() - emptied_at > settings.apply_within_s
@@ -47,6 +49,7 @@ async def _apply(group: Group, intake: Intake, over: asyncio.Event) -> None:
             try:
                 if await asyncio.to_thread(group.apply_next):
                     continue
+                await asyncio.to_thread(replies.run)
             except Exception as error:  # the database is away: the next round tries again
                 structlog.get_logger().error("hl7.apply_failed", error=type(error).__name__)
             emptied_at = time.monotonic()

@@ -31,13 +31,15 @@ from ris.interop.hl7v2.errors import (
     APPLICATION,
     DATA_TYPE,
     UNSUPPORTED_PROCESSING,
+    MessageNotFound,
+    NotReplayable,
     Refused,
     Unframed,
 )
 from ris.interop.hl7v2.message import Message, Segment
 from ris.interop.hl7v2.model import Hl7Message, Hl7State
 from ris.interop.hl7v2.pid import Complement
-from ris.interop.hl7v2.settings import Hl7Settings
+from ris.interop.hl7v2.settings import Hl7Settings, LinkSettings
 from ris.rem import satisfies
 
 APPLIER: Final = 0x5249_5337  # "RIS7": one applier at a time keeps the order of arrival
@@ -127,8 +129,28 @@ class Inbox:
         if is_enhanced(msh):
             self._store(session, row, msh, data)
         else:
-            self._settle(session, row, msh, data, origin)
+            self._settle(session, row, msh, data, replace(SYSTEM, origin_ip=origin or None))
         return row.ack
+
+    def replay(self, session: Session, message_id: UUID, *, actor: Actor) -> Hl7Message:
+        """Apply a refused message again, in the caller's transaction, and return its row.
+
+        It may be refused again; its sender is answered accordingly when it repeats it. Raises
+        `MessageNotFound`, `NotReplayable` for a message that is not refused.
+        """
+        row = session.get(Hl7Message, message_id, with_for_update=True)
+        if row is None:
+            raise MessageNotFound
+        if row.state != Hl7State.REFUSED:
+            raise NotReplayable
+        data = self.opened(row)
+        msh = parser.header(data)
+        if is_enhanced(msh):
+            row.ack_code, row.ack = "CA", accept(msh, "CA", self.reserves(msh))
+        self._settle(session, row, msh, data, actor)
+        record(session, "hl7.replayed", actor=actor, target=_target(row),
+               patient_id=row.patient_id, detail={"state": row.state})  # fmt: skip
+        return row
 
     def kept(self, msh: Segment, data: bytes) -> dict[str, Any]:
         """Return the columns of a message not settled yet; its key is the caller's to add."""
@@ -138,6 +160,24 @@ class Inbox:
             "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
             "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
         }  # fmt: skip
+
+    def reserves(self, msh: Segment) -> list[Notice]:
+        """Return what a sender must be told of a message stored: that no answer will follow CA."""
+        deaf = _wants_reply(msh) and self._answers_to(msh) is None
+        return [acks.warning("HL7_NO_RETURN_LINK")] if deaf else []
+
+    def promise(self, row: Hl7Message, msh: Segment, code: str, notices: list[Notice]) -> None:
+        """Note the application answer *code* that MSH-16 asks for; `Replies` sends it."""
+        wanted = {"AL": True, "ER": code != "AA", "SU": code == "AA"}
+        if not is_enhanced(msh) or not wanted.get(msh.text(16)) or self._answers_to(msh) is None:
+            return
+        row.reply = acks.acknowledge(
+            msh, code, control_id=str(ids.new()), at=clock.now(), notices=notices, deferred=True
+        )
+        row.reply_due_at, row.reply_tries, row.replied_at = clock.now(), 0, None
+
+    def _answers_to(self, msh: Segment) -> LinkSettings | None:
+        return self.settings.answers_to(msh.text(3), msh.text(4))
 
     def opened(self, row: Hl7Message) -> bytes:
         """Return the bytes of a message as they were received."""
@@ -170,14 +210,13 @@ class Inbox:
             _refuse(row, "C" + error.ack[1], error)
         else:
             row.state, row.ack_code = Hl7State.RECEIVED.value, "CA"
-        row.ack = accept(msh, row.ack_code, _notices_of(row))
+        row.ack = accept(msh, row.ack_code, _notices_of(row) or self.reserves(msh))
         session.flush()
 
     def _settle(
-        self, session: Session, row: Hl7Message, msh: Segment, data: bytes, origin: str
+        self, session: Session, row: Hl7Message, msh: Segment, data: bytes, actor: Actor
     ) -> None:
         """Apply a message in this transaction; a refusal undoes its effects, not its storage."""
-        actor = replace(SYSTEM, origin_ip=origin or None)
         notices: list[Notice]
         try:
             with session.begin_nested():
@@ -186,14 +225,17 @@ class Inbox:
             raise
         except (RisError, DataError) as failure:
             error = failure if isinstance(failure, RisError) else _TOO_LONG
-            _refuse(row, error.ack if isinstance(error, Refused) else "AE", error)
+            code = error.ack if isinstance(error, Refused) else "AE"
+            _refuse(row, code, error)
             notices = _refusals(error)
         else:
-            row.state, row.error = Hl7State.APPLIED.value, ""
-            row.ack_code = row.ack_code if row.ack_code == "CA" else "AA"
+            code, row.state, row.error = "AA", Hl7State.APPLIED.value, ""
+            row.ack_code = row.ack_code if row.ack_code == "CA" else code
         row.settled_at = clock.now()
         if row.ack_code[0] == "A":
             row.ack = answer(msh, row.ack_code, notices)
+        else:
+            self.promise(row, msh, code, notices)
         session.flush()
         if row.state == Hl7State.REFUSED:  # what is applied is journaled by the identity room
             record(
@@ -222,7 +264,7 @@ class Inbox:
         row = session.get(Hl7Message, message_id, with_for_update=True)
         if row is not None and row.state == Hl7State.RECEIVED.value:
             data = self.opened(row)
-            self._settle(session, row, parser.header(data), data, "")
+            self._settle(session, row, parser.header(data), data, SYSTEM)
         return True
 
     def _give_up(self, message_id: UUID, error: str) -> bool:
@@ -234,6 +276,8 @@ class Inbox:
             if tries < _TRIES:
                 return False
             row.state, row.error, row.settled_at = Hl7State.REFUSED.value, error, clock.now()
+            msh = parser.header(self.opened(row))
+            self.promise(row, msh, "AE", [Notice("E", APPLICATION, code="HL7_SET_ASIDE")])
             record(session, "hl7.set_aside", outcome="failure", target=_target(row))
             return True
 
@@ -253,6 +297,10 @@ def is_enhanced(msh: Segment) -> bool:
     """Say whether the sender wants to know that the message is stored, before it is applied."""
     wanted, application = msh.text(15), msh.text(16)
     return wanted in _ENHANCED or (wanted == "NE" and application in ("", "NE"))
+
+
+def _wants_reply(msh: Segment) -> bool:
+    return is_enhanced(msh) and msh.text(16) in _ENHANCED
 
 
 def _context(message_id: UUID) -> bytes:
