@@ -63,6 +63,7 @@ from ris.interop.fhir import openapi as fhir_openapi
 from ris.interop.fhir import outcome as fhir_outcome
 from ris.interop.fhir.routes import router as fhir_router
 from ris.interop.fhir.settings import FhirSettings
+from ris.interop.hl7v2.routes import router as hl7_router
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
@@ -85,7 +86,7 @@ _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, di
 ROUTERS: Final = (
     auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
     record_router, identity_journal_router, scan_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -243,6 +244,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
     app.state.fhir = runtime.settings.fhir
+    app.state.hl7 = runtime.inbox
     problems.install(app)
     fhir_outcome.install(app)
     middleware.install(app)

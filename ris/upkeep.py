@@ -21,6 +21,8 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_check import ForeignChecks
 from ris.identity.propagation_run import Propagator
 from ris.interop.hl7v2.client import Sender
+from ris.interop.hl7v2.group import Group
+from ris.interop.hl7v2.replies import Replies
 from ris.interop.hl7v2.service import Inbox
 from ris.mss.poll import Poller
 from ris.mss.refresh import refresh_crls, refresh_whitelist
@@ -45,7 +47,8 @@ def of_identity(
     yield Upkeep("begin_ins_batch", DAY_S, batches.begin_due)
     yield Upkeep("verify_ins_batches", insi.bulk_every_s, batches.run)
     yield Upkeep("propagate_identities", every, propagator.run)
-    yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
+    yield Upkeep("apply_hl7_messages", every, Group(inbox).apply_waiting)
+    yield Upkeep("reply_hl7_messages", every, Replies(database, settings.hl7).run)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
     yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
 
