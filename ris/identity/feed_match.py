@@ -1,6 +1,7 @@
 """Which record a message is about: by its identifiers, then by the INS we hold. Never by traits."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,8 +16,18 @@ from ris.identity.values import Ins
 
 def one_at_a_time(session: Session, inbound: Inbound) -> None:
     """Let messages about the same identifiers wait for each other until the commit."""
-    for one in sorted(f"{i.authority}|{i.value}" for i in inbound.local_ids):
+    for one in sorted(f"{i.authority}|{i.value}" for i in _named(inbound)):
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(one, 0))))
+
+
+def lock_pair(session: Session, feature: IdentityFeature, inbound: Inbound) -> None:
+    """Lock the records that a merge names, lowest id first, as the merge of a person does.
+
+    Two merges that cross wait for each other: neither is a victim of a deadlock.
+    """
+    ids = (_patient_id(session, feature, one) for one in _named(inbound))
+    for one in sorted({patient_id for patient_id in ids if patient_id is not None}):
+        service.locked(session, one, against_filing=True)
 
 
 def known(session: Session, feature: IdentityFeature, inbound: Inbound) -> Patient | None:
@@ -30,12 +41,7 @@ def known(session: Session, feature: IdentityFeature, inbound: Inbound) -> Patie
 
 def by_local_id(session: Session, feature: IdentityFeature, local_id: LocalId) -> Patient | None:
     """Return the record that *local_id* names, locked; the survivor when it was absorbed."""
-    alias = session.get(FeedIdentifier, (local_id.authority, local_id.value))
-    if alias is not None:
-        return survivor(session, service.locked(session, alias.patient_id))
-    if local_id.authority != feature.ipp_oid:
-        return None
-    patient_id = session.scalar(select(Patient.id).where(Patient.ipp == local_id.value))
+    patient_id = _patient_id(session, feature, local_id)
     return survivor(session, service.locked(session, patient_id)) if patient_id else None
 
 
@@ -76,3 +82,16 @@ def survivor(session: Session, patient: Patient) -> Patient:
     while patient.merged_into_id is not None:
         patient = service.locked(session, patient.merged_into_id)
     return patient
+
+
+def _named(inbound: Inbound) -> tuple[LocalId, ...]:
+    return inbound.local_ids + ((inbound.absorbed,) if inbound.absorbed else ())
+
+
+def _patient_id(session: Session, feature: IdentityFeature, local_id: LocalId) -> UUID | None:
+    alias = session.get(FeedIdentifier, (local_id.authority, local_id.value))
+    if alias is not None:
+        return alias.patient_id
+    if local_id.authority != feature.ipp_oid:
+        return None
+    return session.scalar(select(Patient.id).where(Patient.ipp == local_id.value))

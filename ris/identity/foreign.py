@@ -72,6 +72,8 @@ def receive(
     contract = trust.in_force(session, inbound.sender)
     case = _Case(session, feature, inbound, derive(inbound), contract, actor)
     feed_match.one_at_a_time(session, inbound)
+    if inbound.event is InboundEvent.MERGE:
+        feed_match.lock_pair(session, feature, inbound)
     patient = feed_match.known(session, feature, inbound)
     if patient is not None and feed_match.outdated(session, inbound):
         return _said(case, patient, Action.UNCHANGED, (Alert.OUTDATED,))
