@@ -51,7 +51,7 @@ def played(sequences: int, *, same: bool) -> settings:
     )
 
 
-@pytest.mark.timeout(120 + 10 * SEQUENCES)
+@pytest.mark.timeout(300 + 10 * SEQUENCES)
 @pytest.mark.rem("RIS.INS.37")
 def test_no_life_of_an_identity_lets_a_matricule_out(
     database: Database, tmp_path: Path, evidence: Evidence
@@ -78,6 +78,7 @@ def retrieved_signed_told_and_looked_at() -> None:
     life.teardown()
 
 
+@pytest.mark.timeout(300)
 def test_each_gate_left_open_is_noticed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

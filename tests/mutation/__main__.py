@@ -5,16 +5,18 @@ until one fails. Writes `docs/mutants-identity.md` for a whole run; ends with 1 
 that `explained.py` does not account for.
 """
 
+import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import multiprocessing
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import CodeType
@@ -35,11 +37,17 @@ LANE = {
     "matricule.py": ("test_matricule.py",),
     "comparison.py": GUARDS,
     "copies/retention.py": ("copies/test_retention.py",),
-    "retrieval.py": (*GUARDS, "test_routes.py", "test_merge.py"),
+    "retrieval.py": (*GUARDS, "test_retrieval.py"),
     "foreign_check.py": ("test_foreign.py",),
 }
+PLACES = {  # of a module that also writes and calls: the functions that guard
+    "retrieval.py": ("prepare", "accept", "reject", "imported", "_check_import", "_pending",
+                     "_refuse_double", "_decide"),
+    "foreign_check.py": ("_decided", "_confirmed"),
+}  # fmt: skip
 WORKERS = int(os.environ.get("WORKERS", "2"))
-CAP_S = 180.0
+CAP_S = 300.0
+STAGING = tempfile.TemporaryDirectory(prefix="mutants-")  # what tests file as evidence
 PRELOADED = ("fastapi", "httpx", "lxml.builder", "psycopg", "sqlalchemy.orm", "cryptography.x509")
 
 
@@ -69,7 +77,7 @@ class Verdict:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         recorder = config.pluginmanager.getplugin("rem-recorder")
-        recorder.staging = Path(tempfile.mkdtemp(prefix="mutant-"))  # type: ignore[union-attr]
+        recorder.staging = Path(STAGING.name)  # type: ignore[union-attr]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -116,31 +124,44 @@ def outcomes(listed: Sequence[Mutant]) -> Iterator[Outcome]:
                 yield Outcome(mutant, alive=process.exitcode == 0, slow=late)
 
 
+def played(module: str, members: Mapping[str, Sequence[str]]) -> list[Outcome]:
+    """Return the outcomes of a module, kept in `var/mutants` while it and its tests stay alike."""
+    source = (ROOT / IDENTITY / module).read_text(encoding="utf-8")
+    every = mutants(IDENTITY + module, source, members)
+    listed = [one for one in every if one.place in PLACES.get(module, (one.place,))]
+    tests = [(ROOT / TESTS / name).read_text(encoding="utf-8") for name in LANE[module]]
+    told = "\n".join([*(one.source for one in listed), *tests])
+    kept = ROOT / "var" / "mutants" / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
+    if kept.exists():
+        marks = json.loads(kept.read_text(encoding="utf-8"))
+        return [Outcome(one, *mark) for one, mark in zip(listed, marks, strict=True)]
+    sound = Mutant(IDENTITY + module, "module", 0, "nothing", source)
+    if not next(outcomes([sound])).alive:
+        sys.exit(f"{module}: its tests fail without any mutation")
+    found = {one.mutant: one for one in outcomes(listed)}
+    done = [found[one] for one in listed]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps([(one.alive, one.slow) for one in done]), encoding="utf-8")
+    return done
+
+
 def main(wanted: str) -> int:
     """Play the lane, print what lives, write the page; return the exit status."""
     os.environ.setdefault("PYTEST_XDIST_TESTRUNUID", f"mutants{os.getpid()}")
     for name in PRELOADED:
         importlib.import_module(name)
-    sources = {module: (ROOT / IDENTITY / module).read_text(encoding="utf-8") for module in LANE}
     told = [path.read_text(encoding="utf-8") for path in (ROOT / IDENTITY).glob("*.py")]
-    members = enums(told)
     found: list[Outcome] = []
-    for module, source in sources.items():
-        if wanted not in module:
-            continue
-        sound = Mutant(IDENTITY + module, "module", 0, "nothing", source)
-        if not next(outcomes([sound])).alive:
-            sys.exit(f"{module}: its tests fail without any mutation")
+    for module in (one for one in LANE if wanted in one):
         start = time.monotonic()
-        done = list(outcomes(list(mutants(IDENTITY + module, source, members))))
+        done = played(module, enums(told))
         found += done
-        living = [one for one in done if one.alive]
+        living = [one.mutant for one in done if one.alive]
         took = time.monotonic() - start
         sys.stdout.write(f"{module}: {len(done)} mutants, {len(living)} alive, {took:.0f} s\n")
         for one in living:
-            reason = EXPLAINED.get(one.mutant.key, "UNEXPLAINED")
-            where = f"{one.mutant.place}:{one.mutant.line}"
-            sys.stdout.write(f"  {where}  {one.mutant.change}  [{reason}]\n")
+            reason = EXPLAINED.get(one.key, "UNEXPLAINED")
+            sys.stdout.write(f"  {one.place}:{one.line}  {one.change}  [{reason}]\n")
         sys.stdout.flush()
     if not wanted:
         (ROOT / "docs" / "mutants-identity.md").write_text(page(found, EXPLAINED), encoding="utf-8")
