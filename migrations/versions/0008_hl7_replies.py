@@ -1,7 +1,4 @@
-"""The application answers of the HL7 v2 enhanced mode, the list of refused messages.
-
-With it the index that lets the pairs of a patient be found from either side.
-"""
+"""The application answers of the HL7 v2 enhanced mode, and the list of refused messages."""
 
 import sqlalchemy as sa
 from alembic import op

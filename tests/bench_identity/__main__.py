@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ris.core import embedded, logs
+from ris.core.crypto import Sealer
 from ris.core.db import Database
 from tests.bench import SHOWN, processor
 from tests.bench_identity import adt, population, searches
@@ -26,12 +27,12 @@ _MORE: Final = ("wal_level", "effective_cache_size", "work_mem", "synchronous_co
 def main() -> None:
     logs.configure(level="ERROR")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    population.keyring(FOLDER)
+    sealer = Sealer(population.keyring(FOLDER))
     console, kept = Console(width=110), []
     with embedded.server(FOLDER) as server:
         start = time.perf_counter()
         url = population.populated(server)
-        database = Database(url)
+        database = Database(url, sealer=sealer)
         population.bear_ins(database)
         population.under_contract(database)
         population.check_keys(database)

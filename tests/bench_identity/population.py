@@ -86,12 +86,10 @@ def families() -> list[str]:
     return [*_COMMON.split(), *made]
 
 
-def keyring(folder: Path) -> Path:
+def keyring(folder: Path) -> Keyring:
     """Return the key ring of the database kept in *folder*, made when there is none."""
     path = folder / "keyring.json"
-    if not path.exists():
-        Keyring.generate(path)
-    return path
+    return Keyring.from_file(path) if path.exists() else Keyring.generate(path)
 
 
 def populated(server: str) -> str:

@@ -12,10 +12,10 @@ from sqlalchemy import select, text
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
 from ris.identity import duplicates, service
+from ris.identity.entry import Contact
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
 from ris.identity.search import Criteria
-from ris.identity.service import Contact
 from ris.identity.settings import IdentitySettings
 from ris.identity.traits import TypedTraits
 from tests.bench_identity.population import PATIENTS, WITH_INS, ins_of
