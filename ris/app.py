@@ -14,14 +14,17 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
+from ris.auth.card_trust import CardTrust
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
+from ris.auth.journal_routes import router as journal_router
 from ris.auth.rights import Permission
 from ris.auth.routes import public_router as auth_public_router
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
-from ris.core import embedded, schema
+from ris.core import audit_anchor, audit_retention, embedded, schema
+from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
@@ -56,6 +59,10 @@ from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
+from ris.interop.fhir import openapi as fhir_openapi
+from ris.interop.fhir import outcome as fhir_outcome
+from ris.interop.fhir.routes import router as fhir_router
+from ris.interop.fhir.settings import FhirSettings
 from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
@@ -82,7 +89,7 @@ _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, di
 ROUTERS: Final = (
     auth_router, identity_router, insi_router, bulk_router, foreign_router, record_router,
     copies_router, orders_router, dicom_router, reports_router, mss_router, dmp_router,
-    diffusion_router,
+    diffusion_router, journal_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -97,6 +104,8 @@ class Settings(CoreSettings):
     dmp: DmpSettings = DmpSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     hl7: Hl7Settings = Hl7Settings()
+    journal: JournalSettings = JournalSettings()
+    fhir: FhirSettings = FhirSettings()
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         settings.auth, database=database, sealer=sealer, environment=settings.environment
     )
     directory = Directory.build(settings.auth.annuaire, database=database)
-    told = settings.identity
+    told, insi = settings.identity, settings.identity.insi
     copies = CopyFeature(told.copies, told.copy_retention_months, sealer, ACTIVITIES)
     diffusion = _diffusion(settings, database, sealer, desk, copies)
     identity = IdentityFeature(
@@ -197,6 +206,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         production=settings.environment == "production",
         insi=_insi(settings, database, desk),
         partners=tuple(partner.name for partner in settings.hl7.partners),
+        card_trust=CardTrust(insi.cards).verify if insi.cards.trust else None,
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -231,7 +241,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.fhir = runtime.settings.fhir
     problems.install(app)
+    fhir_outcome.install(app)
     middleware.install(app)
     _include(app)
     return app
@@ -243,6 +255,7 @@ def _include(app: FastAPI) -> None:
     app.include_router(
         rem_router, prefix="/v1", dependencies=[Depends(require(Permission.REM_READ))]
     )
+    app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
     app.include_router(auth_public_router)
     app.include_router(health.router)
 
@@ -311,11 +324,20 @@ def _upkeep(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
+    yield from _journal_upkeep(settings.journal, database)
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)
     if settings.mss.crl_urls:
         yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+
+
+def _journal_upkeep(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:
+    erase = partial(audit_retention.erase_due, database, journal)
+    yield Upkeep("erase_journal", DAY_S, erase)
+    if journal.anchor:
+        anchor = partial(audit_anchor.anchor, database, Path(journal.anchor))
+        yield Upkeep("anchor_journal", journal.anchor_every_s, anchor)
 
 
 def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) -> None:
@@ -362,4 +384,4 @@ def describe() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
     app = FastAPI(title="Ségur RIS Core", version=ris.__version__, description=_DESCRIPTION)
     _include(app)
-    return complete(app.openapi(), app.routes)
+    return fhir_openapi.complete(complete(app.openapi(), app.routes))

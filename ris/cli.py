@@ -23,10 +23,10 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from ris import app as root
 from ris.auth import accounts
 from ris.auth.rights import Role
-from ris.core import audit, backup, logs, schema
+from ris.core import audit, audit_anchor, backup, logs, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
-from ris.core.errors import RisError
+from ris.core.errors import NotConfigured, RisError
 from ris.diffusion import jobs
 from ris.diffusion.engine_schema import engine_schema
 from ris.identity.copies import document, parameters, purge, rotation
@@ -194,8 +194,13 @@ def verify(
     file: Annotated[
         Path | None, typer.Option(exists=True, help="Journal exporté (une ligne par événement).")
     ] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(exists=True, help="Têtes ancrées, à retrouver dans le journal.")
+    ] = None,
 ) -> None:
     """Recalculer la chaîne du journal ; code 1 au premier maillon rompu."""
+    if anchors is not None:
+        _refuse_broken_anchor(anchors)
     if file is not None:
         lines = file.read_text(encoding="utf-8").splitlines()
         broken, last = next(audit.broken_lines(lines), None), len(lines)
@@ -206,6 +211,25 @@ def verify(
         typer.echo(f"Journal rompu à l'événement {broken}.", err=True)
         raise typer.Exit(1)
     typer.echo(f"Journal intègre jusqu'à l'événement {last}.")
+
+
+@audit_cli.command("anchor")
+def audit_anchor_now() -> None:
+    """Écrire la tête du journal dans le fichier d'ancrage (RIS_JOURNAL__ANCHOR)."""
+    settings = root.Settings()
+    if not settings.journal.anchor:
+        raise NotConfigured("Indiquez le fichier d'ancrage : RIS_JOURNAL__ANCHOR.")
+    with root.database_url(settings) as url, closing(Database(url, pool_size=1)) as database:
+        head = audit_anchor.anchor(database, Path(settings.journal.anchor))
+    typer.echo(head.line() if head else "Le journal est vide.")
+
+
+def _refuse_broken_anchor(anchors: Path) -> None:
+    with root.database_url(root.Settings()) as url, closing(Database(url, pool_size=1)) as database:
+        broken = next(audit_anchor.broken_anchors(database, anchors), None)
+    if broken is not None:
+        typer.echo(f"Le journal ne contient plus la tête ancrée {broken}.", err=True)
+        raise typer.Exit(1)
 
 
 def _broken_link(url: str, start: int) -> tuple[int | None, int]:

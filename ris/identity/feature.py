@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from cryptography import x509
 from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
@@ -57,7 +58,8 @@ class IdentityFeature:
     """Settings, site and ports of the identity room.
 
     *production* refuses test INS; *subscribers* are called with the session for each `Change`;
-    *partners* name the systems attached to this identity repository (RIS.INS.34).
+    *partners* name the systems attached to this identity repository (RIS.INS.34); *card_trust* says
+    which CPx cards may call INSi, by raising `CardRefused` (None: none may).
     """
 
     settings: IdentitySettings
@@ -66,6 +68,7 @@ class IdentityFeature:
     insi: InsiGateway | None = None
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
+    card_trust: Callable[[x509.Certificate], None] | None = None
 
     def require_insi(self) -> InsiGateway:
         """Return the port to INSi; raises `NotConfigured`."""

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.identity.model import Patient
 
 
 class Scope(StrEnum):
@@ -71,6 +72,7 @@ class FeedIdentifier(Base):
     value: Mapped[str] = mapped_column(String(64), primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
     last_event_at: Mapped[datetime | None]
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class ForeignIdentity(Base):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ris.auth.values import Address
 from ris.core import clock, ids
@@ -167,6 +167,7 @@ class IdentityHistory(Base):
     changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     worklist: Mapped[bool] = mapped_column(default=False)
     propagate: Mapped[bool] = mapped_column(default=False)
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class IdentityDocument(Base):
@@ -225,6 +226,7 @@ class IdentityKey(Base):
     )
     field: Mapped[str] = mapped_column(String(16), primary_key=True)
     key: Mapped[str] = mapped_column(String(100, collation="C"), primary_key=True, index=True)
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class IppSeries(Base):

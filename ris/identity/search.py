@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, inspect, select
 from sqlalchemy.orm import Session
 
 from ris.core.text import fold
@@ -64,13 +64,13 @@ def key_of(value: str) -> str:
 
 
 def index(session: Session, patient: Patient) -> None:
-    """Write the search keys of *patient* anew."""
-    session.execute(delete(IdentityKey).where(IdentityKey.patient_id == patient.id))
+    """Write the search keys of *patient* anew; they reach the base with the next flush."""
+    if inspect(patient).persistent:
+        session.execute(delete(IdentityKey).where(IdentityKey.patient_id == patient.id))
     keys = {(field, key_of(value)) for field, value in _names(patient.traits)}
     session.add_all(
-        IdentityKey(patient_id=patient.id, field=field, key=key) for field, key in keys if key
+        IdentityKey(patient=patient, field=field, key=key) for field, key in keys if key
     )
-    session.flush()
 
 
 def _by_key(criteria: Criteria) -> Select[Patient] | None:

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from ris.core import audit
 from ris.core.db import Database
 from ris.sandbox.pki import TestPki
 from tests.security import job
@@ -174,6 +175,24 @@ def test_the_journal_is_verified_and_a_changed_line_is_named(
         (seq,) = connection.execute("select max(seq) from audit_event").fetchone() or (0,)
         connection.execute("update audit_event set action = 'rien' where seq = %s", [seq])
     assert f"l'événement {seq}." in one_line(ris("audit", "verify", **where))
+
+
+def test_the_head_is_anchored_and_a_journal_that_lost_it_is_refused(
+    database: Database, tmp_path: Path, ris: Ris
+) -> None:
+    with database.transaction() as session:
+        audit.record(session, "test.done")
+    heads = tmp_path / "heads"
+    where = {"ENVIRONMENT": "test", "DATABASE_URL": database.url}
+    assert "RIS_JOURNAL__ANCHOR" in one_line(ris("audit", "anchor", **where))
+    anchored = ris("audit", "anchor", **where, JOURNAL__ANCHOR=str(heads))
+    assert anchored.stdout.endswith(heads.read_text())
+    assert ris("audit", "verify", "--anchors", str(heads), **where).returncode == 0
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("delete from audit_event")
+    refused = one_line(ris("audit", "verify", "--anchors", str(heads), **where))
+    assert refused == "Le journal ne contient plus la tête ancrée 1."
 
 
 def test_an_upgrade_of_an_up_to_date_database_changes_nothing(database: Database, ris: Ris) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import ssl
 import threading
-import weakref
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
@@ -16,7 +15,7 @@ from ris.sandbox.mss.imap import Imap
 from ris.sandbox.mss.smtp import SIZE_LIMIT, Handler, Submission
 from ris.sandbox.mss.store import Store, Submitted
 from ris.sandbox.pki import TestPki
-from ris.sandbox.server import server_context
+from ris.sandbox.server import hang_up, server_context
 
 _HOST: Final = "127.0.0.1"
 _START_S: Final = 10
@@ -55,7 +54,6 @@ class SandboxOperator:
         )
         directory = Directory(mailboxes)
         self._handler = Handler(directory, whitelist, self.store, self.faults)
-        self._accepted: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         self._imap = Imap(directory, self.store, self._context, self.faults)
         self._asked = (smtp_port, imap_port)
         self._loop = asyncio.new_event_loop()
@@ -102,7 +100,7 @@ class SandboxOperator:
         for server in servers:
             server.close()
         self._loop.run_until_complete(_drain(self._loop))
-        self._loop.run_until_complete(self._hang_up())
+        self._loop.run_until_complete(hang_up())
         self._loop.close()
 
     async def _listen(self) -> list[asyncio.Server]:
@@ -113,18 +111,10 @@ class SandboxOperator:
         return [smtp, imap]
 
     async def _mailbox(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._accepted.add(writer.transport)
         await self._imap.serve(reader, writer)
-
-    async def _hang_up(self) -> None:
-        """Cut what clients left open, killed ones included."""
-        for transport in list(self._accepted):
-            transport.abort()
-        await asyncio.sleep(0)
 
     def _submission(self) -> Submission:
         return Submission(
-            self._accepted.add,
             self._handler,
             hostname="localhost",
             ident="MSSante sandbox",

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -24,24 +24,9 @@ _CHALLENGE: Final = base64.b64encode(b'{"status":"401","schemes":"bearer","scope
 
 
 class Submission(SMTP):
-    """aiosmtpd, taught RFC 3461 parameters, SASL EXTERNAL and XOAUTH2.
-
-    *accepted* is told of each connection.
-    """
+    """aiosmtpd, taught RFC 3461 parameters, SASL EXTERNAL and XOAUTH2."""
 
     dsn: dict[str, str]
-
-    def __init__(
-        self, accepted: Callable[[asyncio.WriteTransport], None], *args: Any, **options: Any
-    ) -> None:
-        super().__init__(*args, **options)
-        self._accepted = accepted
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Tell the operator of the connection, then let aiosmtpd go on."""
-        if isinstance(transport, asyncio.WriteTransport):
-            self._accepted(transport)
-        super().connection_made(transport)
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Take RET and ENVID out, refuse before TLS, then let aiosmtpd go on."""

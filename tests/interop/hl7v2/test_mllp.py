@@ -16,6 +16,7 @@ from ris.interop.hl7v2.mllp import END, START, Listener, framed, server_tls
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
 from ris.sandbox.pki import TestPki
+from ris.sandbox.server import hang_up
 from tests.interop.hl7v2.sample import message
 
 Answer = Callable[[bytes, str, bool], bytes | None]
@@ -36,6 +37,7 @@ def listening(settings: Hl7Settings, receive: Answer) -> Iterator[int]:
         await over.wait()
         server.close()
         await listener.drain(1)
+        await hang_up()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
