@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,7 +24,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from ris import app as root
 from ris.auth import accounts
 from ris.auth.rights import Role
-from ris.core import audit, audit_anchor, backup, logs, schema
+from ris.core import audit, audit_anchor, backup, logs, resealing, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured, RisError
@@ -169,23 +170,32 @@ def openapi(
 @db.command()
 def upgrade() -> None:
     """Amener la base à la version de ce logiciel."""
-    with root.database_url(root.Settings()) as url:
-        schema.upgrade(url, engine=engine_schema())
+    settings = root.Settings()
+    with root.database_url(settings) as url:
+        schema.upgrade(url, engine=engine_schema(), sealer=partial(root.sealer_of, settings))
     typer.echo("Base à jour.")
 
 
 @db.command()
 def dump(file: Path) -> None:
-    """Sauvegarder la base dans un fichier."""
-    with root.database_url(root.Settings()) as url:
+    """Sauvegarder la base dans un fichier ; le trousseau de clés n'y est pas."""
+    settings = root.Settings()
+    with root.database_url(settings) as url:
         backup.dump(url, file)
+    ring = root.keyring_path(settings)
+    typer.echo(f"Base sauvegardée. Sans le trousseau {ring}, à garder à part, elle est illisible.")
 
 
 @db.command()
 def restore(file: Path) -> None:
-    """Restaurer une base vide depuis un fichier."""
-    with root.database_url(root.Settings()) as url:
+    """Restaurer une base vide depuis un fichier ; code 1 si le trousseau ne l'ouvre pas."""
+    settings = root.Settings()
+    with root.database_url(settings) as url:
         backup.restore(url, file)
+        typer.echo("Base restaurée.")
+        sealer = root.sealer_of(settings) if root.keyring_path(settings).exists() else None
+        with closing(Database(url, pool_size=1)) as database:
+            resealing.check(database, sealer)
 
 
 @audit_cli.command()
@@ -293,16 +303,19 @@ def grant(
 def rotate(
     resume: Annotated[bool, typer.Option("--resume", help="Reprendre, sans nouvelle clé.")] = False,
 ) -> None:
-    """Ajouter une clé et y passer les clés de données des copies ; code 1 s'il en reste."""
+    """Ajouter une clé et y passer toutes les clés de données ; code 1 s'il en reste."""
     path = root.keyring_path(root.Settings())
     with root.running(root.Settings()) as runtime, rotation.alone(runtime.database):
         keyring = Keyring.from_file(path)
         if not resume:
             keyring = keyring.rotate(path)
         done = rotation.rewrap(runtime.database, Sealer(keyring), keyring.current)
-    typer.echo(f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) reprises.")
+    typer.echo(
+        f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) et {done.values} autre(s)"
+        " donnée(s) reprises."
+    )
     if done.unreadable:
-        typer.echo(f"{done.unreadable} copie(s) dont la clé est perdue.", err=True)
+        typer.echo(f"{done.unreadable} donnée(s) dont la clé est perdue.", err=True)
         raise typer.Exit(1)
 
 

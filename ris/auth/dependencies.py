@@ -70,7 +70,8 @@ def current_session(request: Request) -> Principal:
     desk = desk_of(request)
     token = cookies.read(request, cookies.SESSION, secure=desk.settings.cookie_secure)
     with desk.database.transaction() as session:
-        principal = _principal(sessions.resume(session, token, desk.settings), origin_of(request))
+        live = sessions.resume(session, token, desk.settings)
+        principal = _principal(live, origin_of(request), desk.settings)
     if request.method not in _SAFE:
         _refuse_forged(request, token, desk.settings)
     return principal
@@ -99,7 +100,7 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
     return dependency
 
 
-def _principal(live: sessions.Live, origin: Actor) -> Principal:
+def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Principal:
     row, account, situation = live.row, live.account, live.situation
     author = situations.professional(account, situation) if situation else None
     actor = proof(accounts.actor_of(account, origin), row)
@@ -110,7 +111,11 @@ def _principal(live: sessions.Live, origin: Actor) -> Principal:
         account_id=account.id,
         session_id=row.id,
         role=role,
-        permissions=permissions_of(role, identity_habilitated=account.identity_habilitated),
+        permissions=permissions_of(
+            role,
+            identity_habilitated=account.identity_habilitated,
+            withheld=settings.withheld,
+        ),
         situation_id=row.situation_id,
         professional=author,
         actor=actor,

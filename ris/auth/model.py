@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ris.auth.rights import Role
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 
 
 class AccountStatus(StrEnum):
@@ -103,7 +104,7 @@ class LoginAttempt(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
     state_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     binding_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(SealedBlob)
     next_path: Mapped[str]
     step_up: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -138,7 +139,7 @@ class RisSession(Base):
     amr: Mapped[list[str]] = mapped_column(JSONB, default=list)
     auth_time: Mapped[datetime]
     psc_session_state: Mapped[str | None]
-    id_token_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    id_token_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     ip: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     last_seen_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -4,9 +4,12 @@ Pure. Rules on the object itself (own structure, delegation, own draft) stay wit
 owns the object; nothing here reads a session or a database.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
+
+from ris.rem import satisfies
 
 
 class Permission(StrEnum):
@@ -33,6 +36,7 @@ class Permission(StrEnum):
     DELIVERY_READ = "delivery.read"
     DELIVERY_RETRY = "delivery.retry"
     DMP_CONTROL = "dmp.control"
+    HL7_CONTROL = "hl7.control"
     DASHBOARD_READ = "dashboard.read"
     DIRECTORY_READ = "directory.read"
     ACCOUNT_ADMIN = "account.admin"
@@ -63,6 +67,7 @@ LABELS: Final = {
     Permission.DELIVERY_READ: "consulter les envois",
     Permission.DELIVERY_RETRY: "relancer un envoi",
     Permission.DMP_CONTROL: "gérer l'alimentation du DMP",
+    Permission.HL7_CONTROL: "suivre et rejouer les messages HL7 reçus",
     Permission.DASHBOARD_READ: "consulter le tableau de bord",
     Permission.DIRECTORY_READ: "consulter l'annuaire",
     Permission.ACCOUNT_ADMIN: "administrer les comptes",
@@ -164,13 +169,14 @@ MATRIX: Final[dict[Role, frozenset[Permission]]] = {
         Role.SECRETARY: _FRONT_DESK | _SENDING | {_P.REPORT_DRAFT},
         Role.INTERN: _INTERN,
         Role.REFERRER: frozenset[Permission](),
-        Role.IDENTITY_OFFICER: _IDENTITY,
+        Role.IDENTITY_OFFICER: _IDENTITY | {_P.HL7_CONTROL},
         Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_ADMIN}),
-        Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN}),
+        Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN, _P.HL7_CONTROL}),
         Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.AUDIT_EXPORT}),
         Role.INTEGRATOR: _INTEGRATOR,
     }.items()
 }
+_NOTHING: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({})
 HABILITABLE: Final = frozenset({Role.TECHNOLOGIST, Role.SECRETARY})
 
 
@@ -179,15 +185,23 @@ def allowed(role: Role, permission: Permission) -> bool:
     return permission in MATRIX[role]
 
 
-def permissions_of(role: Role, *, identity_habilitated: bool = False) -> frozenset[Permission]:
+@satisfies("RIS.INS.05", "RIS.INS.06")
+def permissions_of(
+    role: Role,
+    *,
+    identity_habilitated: bool = False,
+    withheld: Mapping[Role, frozenset[Permission]] = _NOTHING,
+) -> frozenset[Permission]:
     """Return the rights of one account.
 
     A technologist or a secretary validates identities only when personally habilitated
-    (auth.md §9.2, row "Identity status").
+    (auth.md §9.2, row "Identity status"). *withheld* is what the site takes away from a role: a
+    site only ever gives less than the matrix.
     """
+    rights = MATRIX[role]
     if identity_habilitated and role in HABILITABLE:
-        return MATRIX[role] | {Permission.IDENTITY_VALIDATE}
-    return MATRIX[role]
+        rights |= {Permission.IDENTITY_VALIDATE}
+    return rights - withheld.get(role, frozenset())
 
 
 _PROFESSIONS: Final = {Role.RADIOLOGIST: "10", Role.NUCLEAR_PHYSICIAN: "10"}

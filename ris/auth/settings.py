@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.rights import Permission, Role
+
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
 
 
@@ -48,7 +50,11 @@ class AnnuaireSettings(BaseModel):
 
 
 class AuthSettings(BaseModel):
-    """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production."""
+    """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production.
+
+    *withheld* takes rights away from a role on this site (`{"SECRETARY": ["ins.read"]}`): seeing
+    an INS and calling INSi are granted or withheld one by one (RIS.INS.05, .06). It never adds.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,3 +68,4 @@ class AuthSettings(BaseModel):
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800
     allow_test_ids: bool = False
+    withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ris.core import clock
@@ -22,7 +21,6 @@ from ris.identity.feature import InsiGateway
 from ris.identity.insi_values import Caller, InsiAnswer, Query, Subject, TraitsQuery, VitaleQuery
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import traits_digest
-from ris.identity.service import get
 from ris.rem import satisfies
 
 _CUT: Final = ("CONNECT", "CUT")
@@ -89,17 +87,6 @@ def written(
             detail={**detail, "fault": call.fault},
         )
     return made
-
-
-@satisfies("RIS.INS.04")
-def listed(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[InsiCall, ...]:
-    """Return the journal of INSi calls for a patient, oldest first, and journal the access."""
-    patient = get(session, patient_id)
-    query = select(InsiCall).where(InsiCall.patient_id == patient_id)
-    rows = tuple(session.scalars(query.order_by(InsiCall.at, InsiCall.id)))
-    target = ("patient", patient.id)
-    record(session, "insi.calls_read", actor=actor, target=target, patient_id=patient.id)
-    return rows
 
 
 def _asked(

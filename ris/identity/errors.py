@@ -80,11 +80,46 @@ class MergeDataConflict(Conflict):
     title = "Fusion impossible : données propres aux deux dossiers à harmoniser d'abord"
 
 
+class CollisionExists(Conflict):
+    """A collision of this record is already under inquiry."""
+
+    code = "COLLISION_EXISTS"
+    title = "Une collision est déjà signalée sur ce dossier"
+
+
+class CollisionNotFound(NotFound):
+    """No collision bears this id."""
+
+    code = "COLLISION_NOT_FOUND"
+    title = "Collision introuvable"
+
+
+class CollisionSettled(Conflict):
+    """Someone has ruled on this collision."""
+
+    code = "COLLISION_SETTLED"
+    title = "Cette collision est déjà tranchée"
+
+
 class OutboxNotFailed(Conflict):
     """This propagation message does not wait for a person."""
 
     code = "OUTBOX_NOT_FAILED"
     title = "Ce message n'est pas en échec"
+
+
+class RiIsExternal(Forbidden):
+    """Another system is the identity repository of this domain (ins.md R-PAM-04, ruling 13)."""
+
+    code = "RI_IS_EXTERNAL"
+    title = "Le référentiel d'identités est un autre logiciel : l'identité se corrige là-bas"
+
+
+class DegradedNotNeeded(Invalid):
+    """This software is the identity repository: it has no degraded mode of creation."""
+
+    code = "DEGRADED_NOT_NEEDED"
+    title = "Ce site est le référentiel d'identités : créer l'identité normalement"
 
 
 class TransitionRefused(Conflict):
@@ -192,6 +227,79 @@ class InsTestOid(Invalid):
     title = "INS de test refusée en production"
 
 
+class DatamatrixHeader(Invalid):
+    """The text does not begin as a datamatrix INS does."""
+
+    code = "DMX_HEADER"
+    title = "Ce code n'est pas un datamatrix INS"
+
+
+class DatamatrixVersion(Invalid):
+    """A version of the datamatrix INS that this software does not read."""
+
+    code = "DMX_VERSION"
+    title = "Version de datamatrix INS inconnue"
+
+
+class DatamatrixField(Invalid):
+    """A field is unknown, given twice or cut; extension `position` says where (characters)."""
+
+    code = "DMX_FIELD"
+    title = "Datamatrix INS illisible : vérifiez que le lecteur transmet les séparateurs"
+
+
+class DatamatrixIncomplete(Invalid):
+    """A field without which it is no INS is missing; extension `fields` names them."""
+
+    code = "DMX_INCOMPLETE"
+    title = "Datamatrix INS incomplet"
+
+
+class DatamatrixNotFound(Invalid):
+    """No datamatrix on the page."""
+
+    code = "DMX_NOT_FOUND"
+    title = "Aucun datamatrix trouvé sur cette page"
+
+
+class DatamatrixSeveral(Invalid):
+    """Two datamatrix INS that say different things on one paper."""
+
+    code = "DMX_SEVERAL"
+    title = "Plusieurs identités sur cette page : lire le bon code avec une douchette"
+
+
+class ScanTooLarge(Invalid):
+    """The file is over the size cap."""
+
+    status = 413
+    code = "SCAN_TOO_LARGE"
+    title = "Fichier trop volumineux"
+
+
+class ScanTooDetailed(Invalid):
+    """More pixels than a scanned page has."""
+
+    status = 413
+    code = "SCAN_TOO_DETAILED"
+    title = "Image trop grande : 40 millions de points au plus"
+
+
+class ScanTypeRefused(Invalid):
+    """The first bytes are not those of a type that is read."""
+
+    status = 415
+    code = "SCAN_TYPE_REFUSED"
+    title = "Une page numérisée est une image PNG ou JPEG, ou un PDF"
+
+
+class ScanUnreadable(Invalid):
+    """The file is cut, broken, or no scan."""
+
+    code = "SCAN_UNREADABLE"
+    title = "Image illisible"
+
+
 class SearchTooBroad(Invalid):
     """Neither a birth date, nor a matricule, nor an IPP (ruling 9)."""
 
@@ -240,6 +348,13 @@ class InsiImportRefused(Conflict):
 
     code = "INSI_IMPORT_REFUSED"
     title = "Import de l'INS refusé"
+
+
+class InsiCallNotFound(NotFound):
+    """No call of INSi bears this id."""
+
+    code = "INSI_CALL_NOT_FOUND"
+    title = "Appel INSi introuvable"
 
 
 class InsiMajorDifference(InsiImportRefused):

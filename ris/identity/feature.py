@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
 from ris.identity.bulk_values import LotAnswer, LotItem
+from ris.identity.errors import DegradedNotNeeded, RiIsExternal
 from ris.identity.insi_values import Caller, InsiAnswer, Query
 from ris.identity.settings import IdentitySettings
 from ris.identity.states import Event
@@ -29,6 +31,18 @@ class Change:
     after: Status
     propagate: bool
     worklist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One document that left for a patient, and how far it came."""
+
+    at: datetime
+    report_id: UUID
+    delivery_id: UUID
+    channel: str
+    state: str
+    with_ins: bool
 
 
 class InsiGateway(Protocol):
@@ -57,6 +71,7 @@ class InsiGateway(Protocol):
 class IdentityFeature:
     """Settings, site and ports of the identity room.
 
+    *sent_since* lists what left for a patient since a day (wired by `ris.app`).
     *production* refuses test INS; *subscribers* are called with the session for each `Change`;
     *partners* name the systems attached to this identity repository (RIS.INS.34); *card_trust* says
     which CPx cards may call INSi, by raising `CardRefused` (None: none may).
@@ -69,6 +84,22 @@ class IdentityFeature:
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
     card_trust: Callable[[x509.Certificate], None] | None = None
+    sent_since: Callable[[Session, UUID, date], Sequence[Sent]] = lambda *_: ()
+
+    def require_repository(self) -> None:
+        """Raise `RiIsExternal` when another system is the identity repository (ruling 13)."""
+        if not self.settings.repository:
+            raise RiIsExternal
+
+    def check_creation(self, *, degraded: bool) -> None:
+        """Say whether a person may create a record here; *degraded* in an emergency.
+
+        Raises `RiIsExternal`, or `DegradedNotNeeded` where this software is the repository.
+        """
+        if not degraded:
+            self.require_repository()
+        elif self.settings.repository:
+            raise DegradedNotNeeded
 
     def require_insi(self) -> InsiGateway:
         """Return the port to INSi; raises `NotConfigured`."""

@@ -14,7 +14,17 @@ from sqlalchemy.orm import Session
 from ris.core import ids
 from ris.core.audit import Actor, record
 from ris.core.errors import Conflict
-from ris.identity import change, feed_match, foreign_queue, matricule, merge, service, trust
+from ris.identity import (
+    change,
+    feed_match,
+    foreign_data,
+    foreign_queue,
+    matricule,
+    merge,
+    service,
+    trust,
+)
+from ris.identity.entry import Contact
 from ris.identity.errors import InsTestOid
 from ris.identity.feature import IdentityFeature
 from ris.identity.feed import Action, Alert, Derived, Inbound, InboundEvent, Received, derive
@@ -178,11 +188,17 @@ def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
 def _queued(
     case: _Case, patient: Patient, action: Action, alerts: tuple[Alert, ...], *, created: bool
 ) -> Received:
-    """Ask for the verification of the INS received; meanwhile it is not stored (RIS.INS.46)."""
+    """Ask for the verification of the INS received; meanwhile it is not stored (RIS.INS.46).
+
+    Health data that came with it are held, not filed (RIS.INS.47).
+    """
     norm, _ = _traits(case, None if created else patient)
     queued = foreign_queue.ask(
         case.session, patient, case.inbound, norm.typed, created=created, actor=case.actor
     )
+    if case.inbound.data:
+        reference = foreign_data.reference_of(case.inbound.sender, case.inbound.message_id)
+        foreign_data.hold(case.session, queued.id, kind=case.inbound.data, reference=reference)
     told = (*alerts, Alert.SENDER_NOT_TRUSTED, Alert.INS_TO_VERIFY)
     said = _done(case, patient, action, told)
     return replace(said, foreign_id=queued.id, may_file=False)
@@ -255,7 +271,7 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
 
 
 def _contact(case: _Case, row: Patient) -> None:
-    service.set_contact(row, service.Contact(case.inbound.address, case.inbound.phone))
+    service.set_contact(row, Contact(case.inbound.address, case.inbound.phone))
 
 
 def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:

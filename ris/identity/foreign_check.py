@@ -13,7 +13,7 @@ from ris.core import clock
 from ris.core.audit import SYSTEM, record
 from ris.core.db import Database
 from ris.core.errors import NotConfigured, RisError, Transient
-from ris.identity import change, feed_match, foreign_data, insi_caller, service
+from ris.identity import change, duplicates, feed_match, foreign_data, insi_caller, service
 from ris.identity.calls import Asked, ask, written
 from ris.identity.comparison import Difference, compare
 from ris.identity.feature import IdentityFeature
@@ -155,7 +155,10 @@ def _confirmed(case: _Case, person: InsiPerson) -> ForeignState:
     patient = case.patient
     holder = feed_match.holder(case.session, person.ins)
     if holder is not None:
-        return ForeignState.OK if holder.id == patient.id else ForeignState.CONFLICT
+        if holder.id == patient.id:
+            return ForeignState.OK
+        duplicates.note_same_ins(case.session, patient.id, holder.ipp)
+        return ForeignState.CONFLICT
     rows = compare(patient.traits, person.traits, patient.birth_date_raw or "")
     major = any(r.difference is Difference.MAJOR for r in rows if r.field in DECISIVE)
     climbs = patient.status in (Status.PROVISOIRE, Status.VALIDEE)

@@ -101,15 +101,21 @@ class InsiSettings(BaseModel):
 
 @satisfies("RIS.INS.19", "RIS.INS.21")
 class IdentitySettings(BaseModel):
-    """What a site decides about identities. Automatic validation is off unless asked for."""
+    """What a site decides about identities. Automatic validation is off unless asked for.
+
+    *repository*: this software is the identity repository of its domain (profile « Référentiel
+    d'identités »). When it is not, identities come by feed only (ins.md R-PAM-04).
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    repository: bool = True
     documents: tuple[DocumentType, ...] = _DOCUMENTS
     automatic_validation: bool = False
     major_difference_blocks_qualification: bool = True
     search_max_letters: int | None = None
     search_limit: int = 50
+    scan_max_bytes: int = 5_000_000
     ipp_digits: int = 10
     banner: tuple[BannerField, ...] = tuple(BannerField)
     insi: InsiSettings = InsiSettings()

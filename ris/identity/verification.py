@@ -19,7 +19,8 @@ from ris.identity.calls import Asked, written
 from ris.identity.comparison import Difference, compare
 from ris.identity.errors import InsiVerificationOff
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_values import AnswerCode, Caller, InsiAnswer, Subject, VerifyQuery
+from ris.identity.foreign_model import ForeignIdentity
+from ris.identity.insi_values import AnswerCode, Caller, InsiAnswer, Query, Subject, VerifyQuery
 from ris.identity.model import InsiCall, Patient
 from ris.identity.rules import STRICT, check_may_call_insi, traits_digest
 from ris.identity.service import active, get, locked
@@ -50,7 +51,7 @@ class Prepared:
     """Who is verified. *plain* is the one query to put; None: search by traits."""
 
     subject: Subject
-    plain: VerifyQuery | None = None
+    plain: Query | None = None
 
 
 _EVENTS: Final = {Verdict.OK: Event.INSI_CONFIRMED, Verdict.KO: Event.INSI_DENIED}
@@ -61,13 +62,17 @@ _SAID: Final = {AnswerCode.CONFIRMED: Verdict.OK, AnswerCode.DENIED: Verdict.KO}
 def prepare(session: Session, feature: IdentityFeature, patient_id: UUID) -> Prepared:
     """Return whom to verify: with INSi's own first given name, not the user's.
 
-    Raises `InsiVerificationOff`, `InsAttributeBlocks`, or `TransitionRefused` for an identity
-    without INS.
+    Where the repository is another system, only an identity received from another domain is
+    verified here (ins.md §5.1). Raises `InsiVerificationOff`, `RiIsExternal`,
+    `InsAttributeBlocks`, or `TransitionRefused` for an identity without INS.
     """
     mode = feature.settings.insi.verification
     if mode == "off":
         raise InsiVerificationOff
     patient = active(get(session, patient_id))
+    received = select(ForeignIdentity.id).where(ForeignIdentity.patient_id == patient.id).limit(1)
+    if session.scalar(received) is None:
+        feature.require_repository()
     subject = subject_of(patient)
     return Prepared(subject, query_of(patient) if mode == "provisional" else None)
 
@@ -164,12 +169,3 @@ def applied(
         detail={"verdict": said.value, "status": patient.status, "mode": call.mode, **evidence},
     )
     return said
-
-
-@satisfies("RIS.INS.43")
-def worklist(session: Session, *, actor: Actor) -> tuple[Patient, ...]:
-    """Return the identities that a person must look at, oldest change first."""
-    query = select(Patient).where(Patient.to_review).order_by(Patient.updated_at, Patient.id)
-    rows = tuple(session.scalars(query))
-    record(session, "identity.worklist_read", actor=actor, detail={"found": len(rows)})
-    return rows

@@ -89,10 +89,3 @@ class MessageNotFound(NotFound):
 
     code = "MESSAGE_NOT_FOUND"
     title = "Message introuvable"
-
-
-class PatientNotFound(NotFound):
-    """No such patient."""
-
-    code = "PATIENT_NOT_FOUND"
-    title = "Patient introuvable"

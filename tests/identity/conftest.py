@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+import ris.app  # noqa: F401 - every table of the product: a merge walks them all
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Permission, Role, permissions_of
 from ris.auth.service import SignInDesk
@@ -25,10 +26,12 @@ from ris.identity.bulk_routes import router as bulk_router
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import CredentialFor, InsiClient
-from ris.identity.insi_routes import router as insi_router
+from ris.identity.insi_state_routes import router as insi_state_router
 from ris.identity.insi_values import Caller
+from ris.identity.journal_routes import router as journal_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
+from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.sandbox import insi as sandbox
 from ris.sandbox.faults import Faults
@@ -154,7 +157,10 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
         ) -> httpx.Client:
             app = FastAPI()
             problems.install(app)
-            for one in (router, insi_router, bulk_router, foreign_router, record_router):
+            for one in (
+                router, insi_state_router, bulk_router, foreign_router, record_router,
+                journal_router, scan_router,
+            ):  # fmt: skip
                 app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth
             who = principal(role, habilitated=habilitated, less=less, professional=professional)

@@ -120,7 +120,7 @@ def test_a_search_by_card_then_one_by_certificate(
     plain = api.post(search, json={})
     assert plain.json()["code"] == "00"
     assert b"Security" not in insi.state.requests[-1]
-    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()
+    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()["items"]
     assert [call["mode"] for call in journal] == ["CPX", "CPX", "MANU"]
     evidence.add("01", "by-card.xml", request)
     evidence.add("02", "by-certificate.xml", insi.state.requests[-1])
@@ -132,7 +132,9 @@ def test_a_verification_by_card_too(desk: Desk, site: IdentityFeature, cps: Cred
     patient = api.post("/patients", json=PATIENT).json()
     path, card = f"/patients/{patient['id']}", card_body(api, cps)
     found = api.post(f"{path}/insi-search", json={"card": card}).json()
-    api.post(f"{path}/insi-acceptance", json={"retrieval_id": found["retrieval_id"]})
+    seen = {"If-Match": api.get(path).headers["etag"]}
+    body = {"retrieval_id": found["retrieval_id"]}
+    assert api.post(f"{path}/insi-acceptance", json=body, headers=seen).status_code == 201
     checked = api.post(f"{path}/insi-verification", json={"card": card}).json()
     assert (checked["result"], checked["calls"][-1]["mode"]) == ("OK", "CPX")
 

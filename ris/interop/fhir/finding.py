@@ -18,6 +18,7 @@ from ris.interop.fhir.errors import BadParameter, SeveralMatches
 from ris.interop.fhir.record import facts_of
 from ris.interop.fhir.showing import base, settings_of
 
+_reader: Final = require(Permission.PATIENT_READ)
 _ins_reader: Final = require(Permission.INS_READ)
 
 
@@ -58,8 +59,9 @@ def only_match(
 ) -> Patient | None:
     """Return the one record that meets the criteria of a conditional create, None when none does.
 
-    Raises `SeveralMatches`.
+    Raises `SeveralMatches`, `RoleDenied` for a caller who writes patients and may not read them.
     """
+    _reader(request, principal)
     wanted = _wanted(feature, pairs(criteria), strict=True, address=False)
     found = _found(request, session, feature, principal, wanted)
     if len(found.patients) > 1:

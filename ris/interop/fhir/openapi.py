@@ -1,15 +1,72 @@
-"""What the OpenAPI document says of `/fhir` and FastAPI cannot know: errors are OperationOutcomes.
+"""What the OpenAPI document says of `/fhir` and FastAPI cannot know: parameters, bodies, outcomes.
 
-Pure: a description in, a richer description out.
+Pure: constants for the routes, and a description in, a richer description out.
 """
 
 from copy import deepcopy
 from typing import Final
 
+from ris.interop.fhir import vocabulary as fr
 from ris.interop.fhir.outcome import ROOT
+from ris.interop.fhir.search import CONTROLS, PARAMETERS
 from ris.interop.fhir.vocabulary import Json
 
 _FHIR: Final = "application/fhir+json"
+_RESOURCE: Final = {"$ref": "#/components/schemas/Resource"}
+_TEXTS: Final = {**{name: text for name, (_, text) in PARAMETERS.items()}, **CONTROLS}
+_EXAMPLE: Final[Json] = {
+    "resourceType": "Patient",
+    "extension": [
+        {
+            "url": fr.BIRTH_PLACE,
+            "valueAddress": {
+                "extension": [
+                    {"url": fr.INSEE_CODE, "valueCoding": {"system": fr.COG, "code": "69383"}}
+                ]
+            },
+        }
+    ],
+    "name": [
+        {
+            "extension": [{"url": fr.BIRTH_LIST, "valueString": "CLAUDE ANNE"}],
+            "use": "official",
+            "family": "EXEMPLE",
+            "given": ["CLAUDE"],
+        },
+        {"use": "usual", "family": "MARTIN"},
+    ],
+    "telecom": [{"system": "phone", "value": "0600000000"}],
+    "gender": "female",
+    "birthDate": "1984-03-12",
+}
+
+QUERY: Final = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": text,
+    }
+    for name, text in _TEXTS.items()
+]
+_FIELDS: Final = {name: {"type": "string", "description": text} for name, text in _TEXTS.items()}
+FORM: Final[Json] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {"type": "object", "properties": _FIELDS}
+            }
+        },
+    }
+}
+SENT: Final[Json] = {
+    "requestBody": {
+        "required": True,
+        "content": {_FHIR: {"schema": _RESOURCE, "example": _EXAMPLE}},
+    }
+}
 _MORE: Final = {
     "400": "The request is not understood: JSON, search parameter, id.",
     "406": "Only JSON is served.",
@@ -46,5 +103,4 @@ def _complete(operation: Json, answers: Json, *, versioned: bool) -> None:
 
 
 def _outcome(description: str) -> Json:
-    schema = {"$ref": "#/components/schemas/Resource"}
-    return {"description": description, "content": {_FHIR: {"schema": schema}}}
+    return {"description": description, "content": {_FHIR: {"schema": dict(_RESOURCE)}}}

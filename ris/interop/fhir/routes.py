@@ -1,6 +1,6 @@
 """The FHIR routes: Patient and the CapabilityStatement. Same services and rights as `/v1`."""
 
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -14,7 +14,7 @@ from ris.identity import service
 from ris.identity.errors import PatientNotFound
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
-from ris.interop.fhir import capability, exchange, finding, reading_patient, search, showing
+from ris.interop.fhir import capability, exchange, finding, openapi, reading_patient, showing
 from ris.interop.fhir.errors import BadRequest, ClientId
 from ris.interop.fhir.exchange import Body, Resource
 from ris.interop.fhir.vocabulary import MEDIA_TYPE, Json
@@ -33,32 +33,6 @@ class FhirResponse(Response):
 
     media_type = MEDIA_TYPE
 
-
-_FHIR: Final = {"application/fhir+json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
-_SENT: Final = {"requestBody": {"required": True, "content": _FHIR}}
-_QUERY: Final = [
-    {"name": name, "in": "query", "required": False, "schema": {"type": "string"},
-     "description": text}
-    for name, text in {
-        **{name: text for name, (_, text) in search.PARAMETERS.items()}, **search.CONTROLS
-    }.items()
-]  # fmt: skip
-_FORM: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            exchange.FORM: {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        one["name"]: {"type": "string", "description": one["description"]}
-                        for one in _QUERY
-                    },
-                }
-            }
-        },
-    }
-}
 
 router = APIRouter(
     route_class=TaggedRoute,
@@ -86,7 +60,7 @@ def read_fhir_capabilities(request: Request) -> Response:
     return exchange.answer(made)
 
 
-@router.get("/Patient", response_model=Resource, openapi_extra={"parameters": _QUERY})
+@router.get("/Patient", response_model=Resource, openapi_extra={"parameters": openapi.QUERY})
 @satisfies("RIS.INS.07", "RIS.INS.09", "RIS.INS.10")
 def search_fhir_patients(
     request: Request, session: Db, feature: Feature, principal: Reader
@@ -100,7 +74,7 @@ def search_fhir_patients(
     return finding.searched(request, session, feature, principal, given, address=True)
 
 
-@router.post("/Patient/_search", response_model=Resource, openapi_extra=_FORM)
+@router.post("/Patient/_search", response_model=Resource, openapi_extra=openapi.FORM)
 @satisfies("RIS.INS.08")
 def search_fhir_patients_by_form(
     request: Request, session: Db, feature: Feature, principal: Reader, body: Body
@@ -142,7 +116,7 @@ def read_fhir_patient(
     "/Patient",
     status_code=201,
     response_model=Resource,
-    openapi_extra=_SENT,
+    openapi_extra=openapi.SENT,
     responses={
         200: {"description": "One record meets If-None-Exist: it is given, none is created."},
         412: {"description": "Several records meet If-None-Exist."},
@@ -186,7 +160,7 @@ def create_fhir_patient(
 @router.put(
     "/Patient/{patient_id}",
     response_model=Resource,
-    openapi_extra=_SENT,
+    openapi_extra=openapi.SENT,
     responses={405: {"description": "No record has this id: a PUT does not create."}},
 )
 @satisfies("RIS.INS.29", "RIS.INS.31")

@@ -16,6 +16,7 @@ from ris.auth.rights import Permission, Role
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
+from ris.interop.fhir.openapi import SENT
 from ris.interop.fhir.settings import FhirSettings
 from ris.rem.evidence import Evidence
 from tests.identity.test_merge import merged
@@ -354,6 +355,20 @@ def test_a_conditional_create_finds_creates_or_refuses(door: Open, database: Dat
     unknown = fhir.post("/Patient", json=resource(), headers={"If-None-Exist": "phone=06"})
     assert refused(unknown, 400) == "FHIR_PARAMETER"
     assert count(database) == 2
+
+
+def test_a_conditional_create_is_also_a_search(door: Open, database: Database) -> None:
+    less = frozenset({Permission.PATIENT_READ})
+    blind = door(Role.SECRETARY, less=less).fhir
+    when = {"If-None-Exist": "birthdate=1979-03-28"}
+    assert refused(blind.post("/Patient", json=resource(), headers=when), 403) == "role_denied"
+    assert count(database) == 0
+
+
+def test_the_example_of_the_published_description_is_taken(door: Open) -> None:
+    content = SENT["requestBody"]["content"]["application/fhir+json"]
+    told = created(door().fhir, **content["example"])
+    assert told["name"][1] == {"use": "usual", "family": "MARTIN"}
 
 
 def test_a_caller_may_do_without_the_body(door: Open) -> None:
