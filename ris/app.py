@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI
 
 import ris
 from ris import upkeep
+from ris.auth.card_trust import CardTrust
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
 from ris.auth.journal_routes import router as journal_router
@@ -199,7 +200,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         settings.auth, database=database, sealer=sealer, environment=settings.environment
     )
     directory = Directory.build(settings.auth.annuaire, database=database)
-    told = settings.identity
+    told, insi = settings.identity, settings.identity.insi
     copies = CopyFeature(told.copies, told.copy_retention_months, sealer, ACTIVITIES)
     diffusion = _diffusion(settings, database, sealer, desk, copies)
     identity = IdentityFeature(
@@ -208,6 +209,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         production=settings.environment == "production",
         insi=_insi(settings, database, desk),
         partners=_attached(settings),
+        card_trust=CardTrust(insi.cards).verify if insi.cards.trust else None,
         sent_since=sent_since,
         subscribers=[
             lambda session, change: on_identity_changed(

@@ -381,7 +381,7 @@ class InsiBulkOff(NotConfigured):
 
 
 class InsiCardOff(NotConfigured):
-    """This installation does not call INSi by card (settings `cpx_endpoint`, `cpx_trust`)."""
+    """This installation does not call INSi by card (settings `cpx_endpoint`, `cards`)."""
 
     code = "INSI_CPX_NOT_CONFIGURED"
     title = "Appel INSi par carte CPx non configuré"

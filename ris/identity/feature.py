@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from cryptography import x509
 from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
@@ -72,7 +73,8 @@ class IdentityFeature:
 
     *sent_since* lists what left for a patient since a day (wired by `ris.app`).
     *production* refuses test INS; *subscribers* are called with the session for each `Change`;
-    *partners* name the systems attached to this identity repository (RIS.INS.34).
+    *partners* name the systems attached to this identity repository (RIS.INS.34); *card_trust* says
+    which CPx cards may call INSi, by raising `CardRefused` (None: none may).
     """
 
     settings: IdentitySettings
@@ -81,6 +83,7 @@ class IdentityFeature:
     insi: InsiGateway | None = None
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
+    card_trust: Callable[[x509.Certificate], None] | None = None
     sent_since: Callable[[Session, UUID, date], Sequence[Sent]] = lambda *_: ()
 
     def require_repository(self) -> None:

@@ -1,13 +1,13 @@
 """Calls of INSi by card (CPx): the assertion that the card signs, and whether a card may (§5.2).
 
 The card never leaves the workstation: we build the assertion, the workstation's connector has the
-card sign its `SignedInfo`, we verify the signature and put the two together. Pure. Whether a card
-is revoked is INSi's to judge.
+card sign its `SignedInfo`, we verify the signature and put the two together. Which cards are to be
+believed is the sign-in's rule (`ris.auth.card_trust`). Otherwise pure.
 """
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from lxml.builder import ElementMaker
 
+from ris.auth.errors import CardRefused
 from ris.core.xml import Element, canonical, parse, serialise
 from ris.core.xmldsig import enveloped, enveloped_info
 from ris.identity.errors import InsiCardRefused
@@ -30,6 +31,7 @@ ALGORITHM: Final = "RSASSA-PKCS1-v1_5-SHA256"
 _SUBJECT_NAME: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 _SMARTCARD: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
 _saml: Final = ElementMaker(namespace=SAML, nsmap={None: SAML})
+Trusted = Callable[[x509.Certificate], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +73,20 @@ def read_certificate(text: str) -> x509.Certificate:
         raise InsiCardRefused("Certificat de la carte illisible.") from error
 
 
-def check_card(
-    card: Card, holder: str, authorities: Iterable[x509.Certificate], now: datetime
-) -> None:
-    """Raise `InsiCardRefused` unless *card* is in date, of the *authorities*, and of *holder*.
+def check_card(card: Card, holder: str, trusted: Trusted) -> None:
+    """Raise `InsiCardRefused` unless *card* is *trusted* and belongs to *holder*.
 
-    *holder* is the PS_IdNat of the person signed in: nobody calls with another's card.
+    *holder* is the PS_IdNat of the person signed in: nobody calls with another's card. What
+    *trusted* raises when it cannot tell goes through.
     """
-    certificate = card.certificate
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        raise InsiCardRefused("Carte expirée ou pas encore valide.")
     if not holder or card.holder != holder:
         raise InsiCardRefused("Cette carte n'est pas celle de la personne connectée.")
-    if not isinstance(certificate.public_key(), RSAPublicKey):
+    if not isinstance(card.certificate.public_key(), RSAPublicKey):
         raise InsiCardRefused("Clé de la carte inattendue.")
-    if not _issued(certificate, tuple(authorities), now):
-        raise InsiCardRefused("Carte d'une autorité inconnue.")
+    try:
+        trusted(card.certificate)
+    except CardRefused as error:
+        raise InsiCardRefused(error.detail, reason=error.reason) from error
 
 
 def to_sign(card: Card, statement: Statement) -> bytes:
@@ -137,30 +137,3 @@ def _attribute(name: str, value: str) -> Element:
 
 def _instant(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _issued(
-    certificate: x509.Certificate, authorities: tuple[x509.Certificate, ...], now: datetime
-) -> bool:
-    """Say whether a chain leads from *certificate* to a root of *authorities*, all in date."""
-    for authority in authorities:
-        in_date = authority.not_valid_before_utc <= now < authority.not_valid_after_utc
-        if not (in_date and _is_authority(authority)):
-            continue
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        if authority.subject == authority.issuer:
-            return True
-        rest = tuple(one for one in authorities if one != authority)
-        if _issued(authority, rest, now):
-            return True
-    return False

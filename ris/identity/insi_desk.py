@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from cryptography import x509
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -19,7 +18,6 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.insi_caller import Responsible, choose
 from ris.identity.insi_cpx import Card, Statement
 from ris.identity.insi_values import Caller, CallMode
-from ris.identity.settings import InsiSettings
 from ris.rem import satisfies
 
 
@@ -108,7 +106,7 @@ def calling(
     responsible = Responsible(named.ps_idnat, named.struct_idnat) if named else None
     insi = feature.settings.insi
     chosen = choose(session, insi, principal.professional, responsible)
-    caller = _with_card(chosen.caller, insi, principal, card) if card else chosen.caller
+    caller = _with_card(chosen.caller, feature, principal, card) if card else chosen.caller
     actor = replace(principal.actor, acting_struct_idnat=caller.structure)
     if chosen.account_id:
         actor = replace(actor, on_behalf_of_id=chosen.account_id)
@@ -119,7 +117,7 @@ def calling(
 def to_sign(feature: IdentityFeature, principal: Principal, read: CardIn) -> CardToSignOut:
     """Return what the card of *principal* must sign. Raises `InsiCardOff`, `InsiCardRefused`."""
     insi, card, now = feature.settings.insi, read.card(), clock.now().replace(microsecond=0)
-    insi_cpx.check_card(card, _holder(principal), _authorities(insi), now)
+    insi_cpx.check_card(card, _holder(principal), _trusted(feature))
     statement = Statement(ids.new(), now, insi.cpx_life_s)
     content = base64.b64encode(insi_cpx.to_sign(card, statement)).decode()
     return CardToSignOut(
@@ -132,10 +130,10 @@ def to_sign(feature: IdentityFeature, principal: Principal, read: CardIn) -> Car
 
 
 def _with_card(
-    caller: Caller, insi: InsiSettings, principal: Principal, read: SignedCardIn
+    caller: Caller, feature: IdentityFeature, principal: Principal, read: SignedCardIn
 ) -> Caller:
-    card, now = read.card(), clock.now()
-    insi_cpx.check_card(card, _holder(principal), _authorities(insi), now)
+    insi, card, now = feature.settings.insi, read.card(), clock.now()
+    insi_cpx.check_card(card, _holder(principal), _trusted(feature))
     statement = Statement(read.assertion_id, read.issued_at, insi.cpx_life_s)
     assertion = insi_cpx.signed(card, statement, read.signature, now)
     return replace(caller, mode=CallMode.CARD, assertion=assertion, holder=card.holder)
@@ -145,11 +143,8 @@ def _holder(principal: Principal) -> str:
     return principal.actor.ps_idnat or ""
 
 
-def _authorities(insi: InsiSettings) -> list[x509.Certificate]:
-    """Return the authorities of cards; raises `InsiCardOff`."""
-    if not insi.cpx_endpoint or insi.cpx_trust is None:
+def _trusted(feature: IdentityFeature) -> insi_cpx.Trusted:
+    """Return who judges cards; raises `InsiCardOff`."""
+    if not feature.settings.insi.cpx_endpoint or feature.card_trust is None:
         raise InsiCardOff
-    try:
-        return x509.load_pem_x509_certificates(insi.cpx_trust.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InsiCardOff("Autorités des cartes CPx illisibles.") from error
+    return feature.card_trust

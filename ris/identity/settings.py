@@ -1,11 +1,11 @@
 """Settings of identity and INSi: `RIS_IDENTITY__…`. Values a site chooses, no rule."""
 
-from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ris.auth.card_settings import CardSettings
 from ris.core.breaker import Policy
 from ris.identity.banner import BannerField
 from ris.identity.copies.settings import CopySettings
@@ -54,7 +54,7 @@ class InsiSettings(BaseModel):
     """How INSi is called. The endpoints and the software ids come with the CNDA authorisation.
 
     *structure* serves calls that nobody in particular makes. *cpx_endpoint* is the address of
-    calls by card, *cpx_trust* the authorities of the cards. *verification* and *bulk* say how an
+    calls by card, *cards* says which cards are to be believed. *verification* and *bulk* say how an
     INS is verified: `emulated` by the search by traits, `provisional` by a contract of our own
     that only the sandbox speaks (the real one is not public), or not at all. An INS is verified
     again *reverify_after_months* after the last time, *bulk_size* at a time.
@@ -78,7 +78,7 @@ class InsiSettings(BaseModel):
     breaker_open_s: float = 60
     breaker_max_s: float = 900
     cpx_endpoint: str = ""
-    cpx_trust: Path | None = None
+    cards: CardSettings = CardSettings()
     cpx_life_s: int = Field(default=3600, ge=60)
     verification: Literal["off", "emulated", "provisional"] = "emulated"
     bulk: Literal["off", "emulated", "provisional"] = "off"

@@ -51,7 +51,9 @@ def recovered(api: httpx.Client, traits: Json) -> str:
     patient = api.post("/patients", json=traits).json()
     found = api.post(f"/patients/{patient['id']}/insi-search", json={}).json()
     body = {"retrieval_id": found["retrieval_id"]}
-    done = api.post(f"/patients/{patient['id']}/insi-acceptance", json=body).json()
+    path = f"/patients/{patient['id']}"
+    seen = {"If-Match": api.get(path).headers["etag"]}
+    done = api.post(f"{path}/insi-acceptance", json=body, headers=seen).json()
     assert done["status"] == "récupérée"
     return str(patient["id"])
 
@@ -102,7 +104,7 @@ def test_a_batch_confirms_or_denies_by_the_rules_of_the_unit_verification(
     assert [statuses[one] for one in patients] == ["récupérée", "provisoire", "récupérée"]
     listed = api.get("/identity-worklist").json()["items"]
     assert [one["id"] for one in listed] == [denied]
-    call = api.get(f"/patients/{denied}/insi-calls").json()[-1]
+    call = api.get(f"/patients/{denied}/insi-calls").json()["items"][-1]
     assert (call["operation"], call["mode"], call["code"]) == ("bulk", "AUTO", "KO")
     with database.transaction() as session:
         wanted = AuditEvent.action == "insi.verified"
@@ -335,7 +337,7 @@ def test_without_the_bulk_service_each_identity_is_asked_in_turn(
     worker.run()
     done = shown(api, batch)
     assert (done["state"], done["verdicts"]) == ("applied", {"OK": 2, "UNCLEAR": 1})
-    calls = api.get(f"/patients/{patients[0]}/insi-calls").json()
+    calls = api.get(f"/patients/{patients[0]}/insi-calls").json()["items"]
     assert [(one["operation"], one["mode"]) for one in calls[1:]] == [("verify", "AUTO")] * 2
 
 

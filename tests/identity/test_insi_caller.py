@@ -136,7 +136,7 @@ def test_each_call_leaves_under_the_practice_of_the_professional_responsible(
         assert answer.json()["calls"][-1]["struct_idnat"] == wanted
         seen.append(f"{who}: OU={peer(insi)[0]}")
     assert not any(SCM.encode() in one for one in insi.state.requests)
-    journal = secretary.get(f"/patients/{patient['id']}/insi-calls").json()
+    journal = secretary.get(f"/patients/{patient['id']}/insi-calls").json()["items"]
     assert [call["struct_idnat"] for call in journal] == [wanted for *_, wanted in acts]
     with database.transaction() as session:
         lines = session.scalars(

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from ris.auth.card_settings import CardSettings
+from ris.auth.card_trust import CardTrust
 from ris.auth.rights import Role
 from ris.core import clock, ids
 from ris.core.crypto import Credential
@@ -51,8 +53,20 @@ def site(
     client_for: ClientFor, pki: TestPki,
 ) -> IdentityFeature:  # fmt: skip
     by_card[1].requests.clear()
-    settings = insi.settings.model_copy(update={"cpx_endpoint": by_card[0], "cpx_trust": pki.trust})
-    return replace(feature, settings=IdentitySettings(insi=settings), insi=client_for(settings))
+    settings = insi.settings.model_copy(update={"cpx_endpoint": by_card[0]})
+    trust = CardTrust(cards(pki))
+    return replace(
+        feature,
+        settings=IdentitySettings(insi=settings),
+        insi=client_for(settings),
+        card_trust=trust.verify,
+    )
+
+
+def cards(pki: TestPki) -> CardSettings:
+    """The authorities of cards, and their revocations."""
+    name = pki.issuer.load()[0].subject.rfc4514_string()
+    return CardSettings(trust=pki.trust, crl=pki.crl, person_authorities=(name,))
 
 
 @pytest.fixture
@@ -106,7 +120,7 @@ def test_a_search_by_card_then_one_by_certificate(
     plain = api.post(search, json={})
     assert plain.json()["code"] == "00"
     assert b"Security" not in insi.state.requests[-1]
-    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()
+    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()["items"]
     assert [call["mode"] for call in journal] == ["CPX", "CPX", "MANU"]
     evidence.add("01", "by-card.xml", request)
     evidence.add("02", "by-certificate.xml", insi.state.requests[-1])
@@ -118,7 +132,9 @@ def test_a_verification_by_card_too(desk: Desk, site: IdentityFeature, cps: Cred
     patient = api.post("/patients", json=PATIENT).json()
     path, card = f"/patients/{patient['id']}", card_body(api, cps)
     found = api.post(f"{path}/insi-search", json={"card": card}).json()
-    api.post(f"{path}/insi-acceptance", json={"retrieval_id": found["retrieval_id"]})
+    seen = {"If-Match": api.get(path).headers["etag"]}
+    body = {"retrieval_id": found["retrieval_id"]}
+    assert api.post(f"{path}/insi-acceptance", json=body, headers=seen).status_code == 201
     checked = api.post(f"{path}/insi-verification", json={"card": card}).json()
     assert (checked["result"], checked["calls"][-1]["mode"]) == ("OK", "CPX")
 
@@ -141,7 +157,6 @@ def test_the_security_header_is_valid_against_the_official_schema(
     [
         (lambda pki: pki.person("899700218805", "AUTRE", "BOB", "SIGN"), "personne connectée"),
         (lambda pki: pki.rogue(), "personne connectée"),
-        (lambda pki: pki.expired(), "expirée"),
     ],
 )
 def test_only_the_card_of_the_person_signed_in_may_call(
@@ -190,16 +205,29 @@ def test_a_signature_serves_for_as_long_as_it_says(cps: Credential) -> None:
             signed(card, statement, signature, NOW + late)
 
 
-def test_a_card_is_trusted_through_its_authorities_only(pki: TestPki, cps: Credential) -> None:
-    certificate = cps.load()[0]
-    card = Card(certificate, "00B1234567", "SA07")
-    issuing, root = (one.load()[0] for one in (pki._issuing, pki._root))
-    now = clock.now()
-    check_card(card, HOLDER, [root, issuing], now)
-    for authorities in ([], [root], [issuing], [certificate, issuing]):
-        with pytest.raises(InsiCardRefused) as caught:
-            check_card(card, HOLDER, authorities, now)
-        assert "autorité inconnue" in caught.value.detail
+@pytest.mark.parametrize(
+    ("update", "reason"),
+    [({"person_authorities": ("CN=AUTRE",)}, "WRONG_AUTHORITY"), ({"trust": None}, "UNTRUSTED")],
+)
+def test_a_card_is_judged_as_for_a_sign_in(
+    pki: TestPki, cps: Credential, update: Json, reason: str
+) -> None:
+    card = Card(cps.load()[0], "00B1234567", "SA07")
+    check_card(card, HOLDER, CardTrust(cards(pki)).verify)
+    told = update if update.get("trust", "") is not None else {"trust": pki.rogue().certificate}
+    strict = CardTrust(cards(pki).model_copy(update=told))
+    with pytest.raises(InsiCardRefused) as caught:
+        check_card(card, HOLDER, strict.verify)
+    assert caught.value.extensions["reason"] == reason
+
+
+def test_a_revoked_card_calls_nobody(tmp_path: Path) -> None:
+    own = TestPki(tmp_path)
+    lost = own.person(HOLDER, "RADIO", "ALICE", "SIGN")
+    own.revoke(lost)
+    with pytest.raises(InsiCardRefused) as caught:
+        check_card(Card(lost.load()[0], "1", "SA07"), HOLDER, CardTrust(cards(own)).verify)
+    assert caught.value.extensions["reason"] == "REVOKED"
 
 
 def test_the_two_addresses_fail_apart(
