@@ -1,7 +1,4 @@
-"""The application answers of the HL7 v2 enhanced mode, the list of refused messages.
-
-With it the index that lets the pairs of a patient be found from either side.
-"""
+"""The application answers of the HL7 v2 enhanced mode, the list of refused messages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,11 +28,9 @@ def upgrade() -> None:
         ["reply_due_at"],
         postgresql_where=sa.text("reply_due_at IS NOT NULL"),
     )
-    op.create_index(op.f("ix_duplicate_pair_high_id"), "duplicate_pair", ["high_id"])
 
 
 def downgrade() -> None:
-    op.drop_index(op.f("ix_duplicate_pair_high_id"), table_name="duplicate_pair")
     op.drop_index("ix_hl7_message_reply", table_name="hl7_message")
     op.drop_index("ix_hl7_message_refused", table_name="hl7_message")
     for column in ("replied_at", "reply_tries", "reply_due_at", "reply"):
