@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ris.auth.rights import Role
+from ris.demo.processes import START_S
 from ris.rem.evidence import Evidence
 from ris.sandbox import insi
 from ris.sandbox.faults import Faults
@@ -62,7 +63,7 @@ def practice(
         site.worker()
         site.processes.start("mllp", "mllp", "--port", "0")
         made = Practice(site, teleservice.state.insi, pacs, mllp=0)
-        made.mllp = made.until(lambda: listening_port(site.logs / "mllp.log"))
+        made.mllp = made.until(lambda: listening_port(site.logs / "mllp.log"), START_S)
         yield made
         for one in made.desks.values():
             one.close()

@@ -4,51 +4,63 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import tests.ins_day as room
-from ris.rem.catalogue import load
-from ris.rem.scanner import scan
+from ris.rem.catalogue import load, scenarios_in
 from tests.ins_day.lines import LINES
 from tests.ins_day.table import Row, as_json, printed
 
-ROOT = Path(__file__).parents[2]
+
+@dataclass(frozen=True)
+class Play:
+    """One test of the day: its line, its name, the scenarios it is marked with."""
+
+    line: int
+    name: str
+    scenarios: frozenset[str]
 
 
-def played() -> Iterator[tuple[int, str]]:
-    """The line and the node id, without parameters, of each test of the day."""
+def plays() -> Iterator[Play]:
+    """The tests of the day, read from their marks."""
     for found in pkgutil.iter_modules(room.__path__, "tests.ins_day."):
-        module = importlib.import_module(found.name)
-        for name, value in vars(module).items():
+        for name, value in vars(importlib.import_module(found.name)).items():
             marks = getattr(value, "pytestmark", []) if name.startswith("test_") else []
+            shown = frozenset(one for mark in marks for one in scenarios(mark))
             for mark in marks:
                 if mark.name == "ins_day":
-                    yield mark.args[0], f"tests/ins_day/{found.name.split('.')[-1]}.py::{name}"
+                    yield Play(mark.args[0], name, shown)
+
+
+def scenarios(mark: pytest.Mark) -> Iterator[str]:
+    """The scenarios of a `rem` mark, or of those on the cases of a parametrised test."""
+    if mark.name == "rem":
+        yield from scenarios_in(mark.kwargs.get("scenario") or "")
+    elif mark.name == "parametrize":
+        for case in mark.args[1]:
+            for inner in getattr(case, "marks", ()):
+                yield from scenarios(getattr(inner, "mark", inner))
 
 
 def test_the_forty_lines_are_played_under_all_their_scenarios() -> None:
-    shown: dict[str, set[str]] = {}
-    for tag in scan(ROOT).tests:
-        shown.setdefault(tag.nodeid, set()).add(tag.scenario or "")
     by_line: dict[int, set[str]] = {}
-    for number, nodeid in played():
-        by_line.setdefault(number, set()).update(shown[nodeid])
+    for play in plays():
+        by_line.setdefault(play.line, set()).update(play.scenarios)
     assert list(LINES) == list(range(1, 41))
     missing = {
-        number: set(line.full) - by_line.get(number, set())
-        for number, line in LINES.items()
-        if set(line.full) - by_line.get(number, set())
+        number: set(line.full) - by_line.get(number, set()) for number, line in LINES.items()
     }
-    assert missing == {}
+    assert {number: left for number, left in missing.items() if left} == {}
 
 
 def test_each_test_of_the_day_is_named_by_its_first_scenario() -> None:
-    for number, nodeid in played():
-        name = nodeid.rpartition("::")[2].removeprefix("test_")
-        starts = {one.replace(".", "_") for one in LINES[number].scenarios}
-        assert any(name.startswith(start) for start in starts) or name.startswith("44_01"), nodeid
+    for play in plays():
+        name = play.name.removeprefix("test_")
+        starts = tuple(one[:5].replace(".", "_") for one in LINES[play.line].scenarios)
+        assert name.startswith(starts), play.name
 
 
 def test_no_test_of_the_day_looks_behind_the_api() -> None:
