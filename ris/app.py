@@ -14,13 +14,15 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
+from ris.auth.ciba_requests import purge as purge_sign_ins
+from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
 from ris.auth.rights import Permission
-from ris.auth.routes import public_router as auth_public_router
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
+from ris.auth.sign_in_routes import router as sign_in_router
 from ris.core import embedded, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
@@ -241,7 +243,8 @@ def _include(app: FastAPI) -> None:
     app.include_router(
         rem_router, prefix="/v1", dependencies=[Depends(require(Permission.REM_READ))]
     )
-    app.include_router(auth_public_router)
+    app.include_router(sign_in_router)
+    app.include_router(ciba_router)
     app.include_router(health.router)
 
 
@@ -278,6 +281,11 @@ def _identity_upkeep(
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
 
 
+def _purge_sign_ins(database: Database) -> None:
+    with database.transaction() as session:
+        purge_sign_ins(session)
+
+
 def _purge_idempotency(database: Database) -> None:
     with database.transaction() as session:
         idempotency.purge(session)
@@ -293,6 +301,7 @@ def _upkeep(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
+    yield Upkeep("purge_sign_ins", DAY_S, partial(_purge_sign_ins, database))
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)

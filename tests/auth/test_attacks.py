@@ -108,7 +108,7 @@ def test_a_rotated_signing_key_is_fetched_once(
 ) -> None:
     assert browser.sign_in(RADIOLOGIST_A).status_code == 303
     provider.signer.rotate()
-    site.desk.psc._keys_at = clock.now() - timedelta(minutes=2)
+    site.desk.psc.provider._keys.at = clock.now() - timedelta(minutes=2)
     assert browser.sign_in(RADIOLOGIST_A).status_code == 303
 
 
