@@ -98,6 +98,7 @@ class Site:
     """The application under test and what its tests look at."""
 
     url: str
+    application: FastAPI
     desk: SignInDesk
     database: Database
     trust: Path
@@ -156,7 +157,7 @@ def make_site(
         url = servers.enter_context(serve(application, tls=pki.server())).url
         servers.callback(desk.close)
         servers.callback(directory.close)
-        return Site(url, desk, database, pki.trust, servers)
+        return Site(url, application, desk, database, pki.trust, servers)
 
     with servers:
         yield make
