@@ -14,7 +14,6 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
-from ris.auth.ciba_requests import purge as purge_sign_ins
 from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
@@ -23,6 +22,8 @@ from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
 from ris.auth.sign_in_routes import router as sign_in_router
+from ris.auth.upkeep import EVERY_S as SWEEP_S
+from ris.auth.upkeep import sweep as sweep_sign_ins
 from ris.core import embedded, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
@@ -281,9 +282,9 @@ def _identity_upkeep(
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
 
 
-def _purge_sign_ins(database: Database) -> None:
+def _sweep_sign_ins(database: Database, settings: AuthSettings) -> None:
     with database.transaction() as session:
-        purge_sign_ins(session)
+        sweep_sign_ins(session, settings)
 
 
 def _purge_idempotency(database: Database) -> None:
@@ -301,7 +302,8 @@ def _upkeep(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
-    yield Upkeep("purge_sign_ins", DAY_S, partial(_purge_sign_ins, database))
+    sweep = partial(_sweep_sign_ins, database, settings.auth)
+    yield Upkeep("sweep_sign_ins", SWEEP_S, sweep)
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)

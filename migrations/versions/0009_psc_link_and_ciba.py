@@ -32,7 +32,6 @@ def upgrade() -> None:
         "ciba_request",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("ps_idnat", sa.String(length=64), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("binding_message", sa.String(length=2), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
@@ -50,9 +49,6 @@ def upgrade() -> None:
             "state IN ('CREATED', 'PENDING', 'APPROVED', 'SESSION_OPEN', 'DENIED', 'EXPIRED', "
             "'FAILED')",
             name=op.f("ck_ciba_request_state"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_ciba_request_account_id_account")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ciba_request")),
     )

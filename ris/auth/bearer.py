@@ -24,7 +24,6 @@ from ris.core import audit, clock
 from ris.core.audit import Actor
 from ris.core.db import Database
 from ris.core.errors import Forbidden, RisError
-from ris.rem import satisfies
 
 METHOD: Final = "PSC_BEARER"
 _MINUTE: Final = timedelta(minutes=1)
@@ -64,7 +63,6 @@ class BearerDesk:
         self._known: dict[bytes, Known] = {}
         self._refused: dict[str, deque[datetime]] = defaultdict(deque)
 
-    @satisfies("SC.PSC.10")
     def recognise(
         self, token: str, *, certificate: bytes | None, situation_id: UUID | None, origin: Actor
     ) -> Caller:

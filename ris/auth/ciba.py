@@ -15,6 +15,7 @@ from ris.auth.errors import (
     AccountSuspended,
     CibaUserUnknown,
     EnrolUnknown,
+    IdentityConflict,
     OidcRefused,
     PscProtocolError,
     PscUnavailable,
@@ -109,17 +110,20 @@ class CibaDesk:
         return self._open(row, answer, former, origin)
 
     def _begin(self, ps_idnat: str, channel: Channel, origin: Actor) -> ciba_requests.Begun:
+        """Record the request; a stranger's counts too, so that nobody tries numbers at leisure."""
+        refused: RisError | None = None
+        address = origin.origin_ip
         with self._desk.database.transaction() as session:
-            ciba_requests.refuse_too_many(
-                session, ps_idnat, origin.origin_ip, self._desk.settings.ciba
-            )
+            ciba_requests.refuse_too_many(session, ps_idnat, address, self._desk.settings.ciba)
+            begun = ciba_requests.begin(session, ps_idnat, channel, origin_ip=address)
             try:
-                account = accounts.holder(session, ps_idnat)
-            except (EnrolUnknown, AccountSuspended) as error:
-                raise CibaUserUnknown(error.code) from error
-            return ciba_requests.begin(
-                session, account, ps_idnat, channel, origin_ip=origin.origin_ip
-            )
+                accounts.holder(session, ps_idnat)
+            except (EnrolUnknown, AccountSuspended, IdentityConflict) as error:
+                refused = error
+                ciba_requests.become(session, begun.request.id, CibaState.FAILED, error.code)
+        if refused is not None:
+            raise CibaUserUnknown(refused.code) from refused
+        return begun
 
     def _ask(self, request: CibaRequest, channel: Channel) -> None:
         desk = self._desk

@@ -6,7 +6,7 @@ Columns and constraints only. The `auth_req_id` is sealed and dropped at the end
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Uuid
+from sqlalchemy import LargeBinary, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.auth.ciba_states import Channel, CibaState
@@ -26,7 +26,6 @@ class CibaRequest(Base):
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
     ps_idnat: Mapped[str] = mapped_column(String(64), index=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     binding_message: Mapped[str] = mapped_column(String(2))
     channel: Mapped[str]

@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from ris.auth import cookies
-from ris.auth.ciba_model import CibaRequest, SeenLogout
+from ris.auth.ciba_model import CibaRequest
 from ris.auth.ciba_states import LIVE, Channel, CibaState, is_terminal, may_become
 from ris.auth.errors import CibaAlreadyPending, TooManyAttempts
-from ris.auth.model import Account, LoginAttempt
 from ris.auth.psc_ciba import Asked
 from ris.auth.settings import CibaSettings
 from ris.core import clock, ids
@@ -29,7 +28,6 @@ _LOCK: Final = 0x5249_4342  # "RICB": serialises beginnings, so that a limit is 
 _MESSAGES: Final = tuple(f"{number:02d}" for number in range(100))
 _BEGUN_S: Final = 30
 _SLOWER_S: Final = 5
-_KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,7 @@ class Begun:
     secret: str
 
 
-def begin(
-    session: Session, account: Account, ps_idnat: str, channel: Channel, *, origin_ip: str | None
-) -> Begun:
+def begin(session: Session, ps_idnat: str, channel: Channel, *, origin_ip: str | None) -> Begun:
     """Record a request before PSC is asked; raises CibaAlreadyPending.
 
     The two digits are none that this person was shown lately.
@@ -61,7 +57,6 @@ def begin(
     request = CibaRequest(
         id=ids.new(),
         ps_idnat=ps_idnat,
-        account_id=account.id,
         secret_hash=cookies.digest(secret),
         binding_message=secrets.choice([one for one in _MESSAGES if one not in used]),
         channel=channel.value,
@@ -157,14 +152,6 @@ def become(session: Session, identifier: UUID, state: CibaState, reason: str | N
     row.reason = reason or row.reason
     row.ended_at = clock.now() if is_terminal(state) else None
     return True
-
-
-def purge(session: Session) -> None:
-    """Forget what can no longer serve: attempts, decoupled requests, logout messages of a day."""
-    before = clock.now() - _KEPT
-    session.execute(delete(LoginAttempt).where(LoginAttempt.created_at < before))
-    session.execute(delete(CibaRequest).where(CibaRequest.created_at < before))
-    session.execute(delete(SeenLogout).where(SeenLogout.seen_at < before))
 
 
 def _context(identifier: UUID) -> bytes:

@@ -61,7 +61,16 @@ def _desk(request: Request) -> CibaDesk:
 Desk = Annotated[CibaDesk, Depends(_desk)]
 
 
-@router.post("/auth/psc/ciba", status_code=201)
+@router.post(
+    "/auth/psc/ciba",
+    status_code=201,
+    responses={
+        404: {"description": "`psc_user_unknown`: nobody signs in under this number."},
+        409: {"description": "`ciba_pending`: a request of this person waits already."},
+        429: {"description": "`too_many_attempts`: `Retry-After` says when to come back."},
+        503: {"description": "CIBA is off, or Pro Santé Connect cannot be reached."},
+    },
+)
 @satisfies("SC.PSC.01", "RIS.PSC.01")
 def start_ciba(request: Request, response: Response, desk: Desk, wanted: CibaAsk) -> CibaOut:
     """Ask a person's phone or card to sign him in here.

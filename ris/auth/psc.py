@@ -5,7 +5,7 @@ Only the flows and the checks of what comes back; the wire is `psc_provider.py`,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -145,9 +145,8 @@ class PscClient:
         tokens = self.redeem({"grant_type": "refresh_token", "refresh_token": token})
         if tokens.id_token is not None:
             claims = id_token.verified(tokens.id_token, self.provider.keys)
-            id_token.check(
-                claims, self.expected(nonce=None), now=clock.now(), access_token=tokens.access
-            )
+            expected = replace(self.expected(nonce=None), absent_acr_tolerated=True)
+            id_token.check(claims, expected, now=clock.now(), access_token=tokens.access)
             if claims.get("sub") != sub:
                 raise PscProtocolError("refresh_sub")
         return tokens

@@ -54,7 +54,7 @@ class PscLink:
         self._psc = psc
         self._wait_s = psc.settings.http_timeout_s + 5
 
-    @satisfies("SC.MSS/CONF.28", "SC.PSC.10")
+    @satisfies("SC.MSS/CONF.28")
     def access_token(self, session_id: UUID, actor: audit.Actor = audit.SYSTEM) -> str:
         """Return an access token good for 15 s at least.
 
@@ -71,7 +71,6 @@ class PscLink:
             time.sleep(_STEP_S)
         raise PscUnavailable
 
-    @satisfies("SC.PSC.10")
     def confirm(self, session_id: UUID, actor: audit.Actor = audit.SYSTEM) -> None:
         """Ask PSC whether the session of this person is still open; raises PscReauthRequired."""
         if self._psc.introspect(self.access_token(session_id, actor)).get("active") is not True:

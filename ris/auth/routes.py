@@ -88,7 +88,7 @@ def choose_situation(
 
 
 @router.post("/session/psc")
-@satisfies("SC.PSC.10")
+@satisfies()
 def confirm_psc(request: Request, principal: Own) -> PscOut:
     """Ask Pro Santé Connect whether the person's session is still open there.
 

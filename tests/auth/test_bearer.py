@@ -16,7 +16,6 @@ from ris.auth.model import Account, RisSession, Situation
 from ris.auth.rights import Role
 from ris.auth.settings import AuthSettings, BearerSettings
 from ris.core import clock
-from ris.rem.evidence import Evidence
 from ris.sandbox.pki import TestPki
 from ris.sandbox.psc import PscProvider, RegisteredClient
 from ris.sandbox.psc_people import (
@@ -53,9 +52,8 @@ def reason_of(site: Site) -> str | None:
     return site.trace("auth.bearer_refused")[-1].reason
 
 
-@pytest.mark.rem("SC.PSC.10")
 def test_the_token_of_a_known_software_acts_with_the_rights_of_its_holder(
-    site: Site, provider: PscProvider, api: httpx.Client, evidence: Evidence
+    site: Site, provider: PscProvider, api: httpx.Client
 ) -> None:
     token = token_of(provider)
     me = api.get(ME, headers=bearer(token))
@@ -74,7 +72,6 @@ def test_the_token_of_a_known_software_acts_with_the_rights_of_its_holder(
     assert accepted.detail == {"client": HOST_RIS, "bound": False}
     with site.database.transaction() as session:
         assert session.scalars(select(RisSession)).all() == []
-    evidence.add("01", "session-by-token.json", me.text)
 
 
 def test_the_same_permission_machinery_refuses_and_traces(

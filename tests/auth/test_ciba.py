@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from ris.auth.ciba_model import CibaRequest
-from ris.auth.ciba_requests import purge
 from ris.auth.ciba_states import CibaState, is_terminal, may_become
 from ris.auth.settings import AuthSettings, CibaSettings
+from ris.auth.upkeep import sweep
 from ris.rem.evidence import Evidence
 from ris.sandbox.psc import PscProvider
 from ris.sandbox.psc_people import (
@@ -387,7 +387,7 @@ def test_what_can_no_longer_serve_is_forgotten(site: Site, kiosk: Kiosk) -> None
     site.browser().begin()
     site.change("update ciba_request set created_at = now() - interval '25 hours'")
     with site.database.transaction() as session:
-        purge(session)
+        sweep(session, site.desk.settings)
         assert session.scalars(select(CibaRequest)).all() == []
     with site.database.transaction() as session:
         from ris.auth.model import LoginAttempt
@@ -405,3 +405,12 @@ def test_a_person_without_an_account_cannot_be_asked_even_by_rpps(
 ) -> None:
     assert kiosk.start(RADIOLOGIST_B.ps_idnat[1:]).status_code == 404
     assert provider.calls == []
+
+
+def test_numbers_cannot_be_tried_at_leisure(
+    make_site: Callable[[AuthSettings], Site], site: Site, auth_settings: AuthSettings
+) -> None:
+    limited = auth_settings.model_copy(update={"ciba": CibaSettings(enabled=True, per_origin=2)})
+    narrow = make_site(limited)
+    answers = [Kiosk(narrow).start(one) for one in (REQUESTER, RADIOLOGIST_B, RADIOLOGIST_A)]
+    assert [one.status_code for one in answers] == [404, 404, 429]

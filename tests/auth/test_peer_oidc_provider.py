@@ -244,7 +244,6 @@ def test_a_phone_signs_in_at_our_site_through_the_peer(
     assert confirmed.json() == {"psc_state": "ACTIVE"}
 
 
-@pytest.mark.rem("SC.PSC.10")
 def test_a_token_that_the_peer_gave_another_software_opens_our_api_until_revoked(
     peer_site: Site, issuer: str, pki: TestPki
 ) -> None:

@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from ris.auth.model import RisSession
 from ris.auth.psc_link import PscLink
+from ris.auth.upkeep import sweep
 from ris.core import clock
+from ris.core.crypto import SealBroken
 from ris.rem.evidence import Evidence
 from ris.sandbox.psc import PscProvider
-from ris.sandbox.psc_people import RADIOLOGIST_A
+from ris.sandbox.psc_people import RADIOLOGIST_A, SECRETARY
 from ris.sandbox.psc_tokens import Evil
 from tests.auth.browser import Browser
 from tests.auth.conftest import Site
@@ -29,7 +31,6 @@ def row_of(site: Site) -> RisSession:
         return session.scalars(select(RisSession).where(RisSession.closed_at.is_(None))).one()
 
 
-@pytest.mark.rem("SC.PSC.10")
 def test_a_fresh_access_token_is_used_as_it_is(
     site: Site, provider: PscProvider, browser: Browser
 ) -> None:
@@ -39,7 +40,6 @@ def test_a_fresh_access_token_is_used_as_it_is(
     assert provider.calls[-1] == "introspect"
 
 
-@pytest.mark.rem("SC.PSC.10")
 @pytest.mark.rem("SC.MSS/CONF.28")
 def test_twenty_requests_at_once_renew_the_tokens_once(
     site: Site, provider: PscProvider, browser: Browser, evidence: Evidence
@@ -182,8 +182,6 @@ def test_tokens_sealed_for_one_session_do_not_open_in_another(site: Site, browse
         i=thief.id,
     )
     link: PscLink = site.desk.link
-    from ris.core.crypto import SealBroken
-
     with pytest.raises(SealBroken):
         link.access_token(thief.id)
 
@@ -197,3 +195,23 @@ def test_the_session_says_when_it_ends_and_warns_ten_minutes_before(
     assert me["ends_at"] > clock.now().isoformat()
     site.change("update ris_session set created_at = now() - interval '3 hours 51 minutes'")
     assert browser.application.get("/v1/session").json()["ends_soon"] is True
+
+
+@pytest.mark.rem("SC.MSS/CONF.28")
+def test_the_tokens_of_a_session_left_open_do_not_outlive_it(site: Site, browser: Browser) -> None:
+    browser.sign_in(RADIOLOGIST_A)
+    site.browser().sign_in(SECRETARY)
+    old = "created_at = now() - interval '4 hours 1 second'"
+    site.change(
+        f"update ris_session set {old} where account_id = "
+        "(select id from account where ps_idnat = :p)",
+        p=RADIOLOGIST_A.ps_idnat,
+    )
+    with site.database.transaction() as session:
+        assert sweep(session, site.desk.settings) == 1
+    with site.database.transaction() as session:
+        query = select(RisSession.close_reason, RisSession.psc_tokens_sealed.is_(None))
+        assert sorted(map(tuple, session.execute(query)), key=str) == [
+            ("expired", True), (None, False),
+        ]  # fmt: skip
+    assert [one.reason for one in site.trace("auth.session_closed")] == ["expired"]
