@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fuzz bench lock openapi matrix sbom clean
+.PHONY: help install demo test check fuzz bench lock openapi matrix sbom ins-day clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ demo: .venv/.prod ## play the main job end to end (KEEP=1 leaves the services up
 
 test: .venv/.dev ## install the test extras and run the whole suite
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+ins-day: .venv/.dev ## play the 40 lines of the INS test day and print their table
+	@$(BIN)/python -m pytest -q -rN tests/ins_day
 
 check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/ruff check .

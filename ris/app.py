@@ -5,7 +5,7 @@ lives here.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
+from ris.auth import upkeep as auth_upkeep
 from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
+from ris.auth.journal_routes import router as journal_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
 from ris.auth.sign_in_routes import router as sign_in_router
-from ris.auth.upkeep import EVERY_S as SWEEP_S
-from ris.auth.upkeep import sweep as sweep_sign_ins
-from ris.core import embedded, schema
+from ris.core import audit_anchor, audit_retention, embedded, resealing, schema
+from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
@@ -34,6 +35,7 @@ from ris.diffusion.engine_schema import engine_schema
 from ris.diffusion.identity_changes import on_identity_changed
 from ris.diffusion.recipients import resolver
 from ris.diffusion.routes import router as diffusion_router
+from ris.diffusion.sent import sent_since
 from ris.diffusion.settings import DiffusionSettings
 from ris.diffusion.signing import reconsider_held
 from ris.diffusion.sources import CurrentFacts, ReportDocuments
@@ -42,18 +44,30 @@ from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
 from ris.dmp.settings import DmpSettings
+from ris.identity.bulk_routes import router as bulk_router
+from ris.identity.bulk_run import BulkVerifications
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
+from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
+from ris.identity.duplicate_scan import DuplicateScan
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_check import ForeignChecks
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
+from ris.identity.insi_circuit import Circuit
+from ris.identity.insi_state_routes import router as insi_state_router
+from ris.identity.insi_values import CallMode
+from ris.identity.journal_routes import router as identity_journal_router
 from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
+from ris.interop.fhir import openapi as fhir_openapi
+from ris.interop.fhir import outcome as fhir_outcome
+from ris.interop.fhir.routes import router as fhir_router
+from ris.interop.fhir.settings import FhirSettings
 from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
@@ -78,8 +92,9 @@ from ris.web.rem_routes import router as rem_router
 DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, identity_router, foreign_router, record_router, copies_router, orders_router,
-    dicom_router, reports_router, mss_router, dmp_router, diffusion_router,
+    auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
+    record_router, identity_journal_router, copies_router, orders_router, dicom_router,
+    reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -94,6 +109,8 @@ class Settings(CoreSettings):
     dmp: DmpSettings = DmpSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     hl7: Hl7Settings = Hl7Settings()
+    journal: JournalSettings = JournalSettings()
+    fhir: FhirSettings = FhirSettings()
 
 
 @dataclass(frozen=True)
@@ -166,11 +183,15 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Runtime]:
-    """Give a `Runtime` on a live database, and close everything at the end."""
+    """Give a `Runtime` on a live database, and close everything at the end.
+
+    Raises `KeyringForeign` when the key ring is not the one this database was sealed with.
+    """
     with database_url(settings) as url:
         database = Database(url)
         runtime = compose(settings, database)
         try:
+            resealing.check(database, runtime.sealer)
             yield runtime
         finally:
             runtime.close()
@@ -178,7 +199,8 @@ def running(settings: Settings) -> Iterator[Runtime]:
 
 def compose(settings: Settings, database: Database) -> Runtime:
     """Wire every feature; raises `NotConfigured` on settings that cannot work."""
-    sealer = Sealer(_keyring(settings))
+    sealer = sealer_of(settings)
+    database.seal_with(sealer)
     settings = _coherent(settings)
     check_configuration(settings.mss)
     desk = SignInDesk.build(
@@ -192,12 +214,9 @@ def compose(settings: Settings, database: Database) -> Runtime:
         settings=settings.identity,
         ipp_oid=settings.site.ipp_oid,
         production=settings.environment == "production",
-        insi=InsiClient(
-            settings.identity.insi,
-            lambda structure: desk.certificates.credential(structure, "INSI"),
-            settings.trust_store,
-        ),
-        partners=tuple(partner.name for partner in settings.hl7.partners),
+        insi=_insi(settings, database, desk),
+        partners=_attached(settings),
+        sent_since=sent_since,
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -232,7 +251,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.fhir = runtime.settings.fhir
     problems.install(app)
+    fhir_outcome.install(app)
     middleware.install(app)
     _include(app)
     return app
@@ -246,6 +267,7 @@ def _include(app: FastAPI) -> None:
     )
     app.include_router(sign_in_router)
     app.include_router(ciba_router)
+    app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
     app.include_router(health.router)
 
 
@@ -269,6 +291,25 @@ def _diffusion(
     )
 
 
+def _insi(settings: Settings, database: Database, desk: SignInDesk) -> Circuit:
+    insi = settings.identity.insi
+    if settings.environment == "production" and "provisional" in (insi.verification, insi.bulk):
+        raise NotConfigured("Le contrat de vérification INSi provisoire ne sert qu'aux essais.")
+    pool = desk.certificates
+    client = InsiClient(
+        insi,
+        lambda structure, mode: pool.insi(structure, automatic=mode is CallMode.AUTOMATIC),
+        settings.trust_store,
+    )
+    return Circuit(client, database, insi.breaker)
+
+
+def _attached(settings: Settings) -> tuple[str, ...]:
+    """Name the systems this one must tell; none unless it is the identity repository (R-PAM-05)."""
+    told = settings.hl7.partners if settings.identity.repository else ()
+    return tuple(partner.name for partner in told)
+
+
 def _identity_upkeep(
     settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
 ) -> Iterator[Upkeep]:
@@ -277,14 +318,13 @@ def _identity_upkeep(
     propagator = Propagator(database, Sender(settings.hl7), sender=sender)
     every = settings.hl7.upkeep_s
     yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
+    batches, insi = BulkVerifications(database, identity), settings.identity.insi
+    yield Upkeep("begin_ins_batch", DAY_S, batches.begin_due)
+    yield Upkeep("verify_ins_batches", insi.bulk_every_s, batches.run)
     yield Upkeep("propagate_identities", every, propagator.run)
     yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
     yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
-
-
-def _sweep_sign_ins(database: Database, settings: AuthSettings) -> None:
-    with database.transaction() as session:
-        sweep_sign_ins(session, settings)
+    yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
 
 
 def _purge_idempotency(database: Database) -> None:
@@ -302,13 +342,23 @@ def _upkeep(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
-    sweep = partial(_sweep_sign_ins, database, settings.auth)
-    yield Upkeep("sweep_sign_ins", SWEEP_S, sweep)
+    yield Upkeep(
+        "sweep_sign_ins", auth_upkeep.EVERY_S, partial(auth_upkeep.run, database, settings.auth)
+    )
+    yield from _journal_upkeep(settings.journal, database)
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)
     if settings.mss.crl_urls:
         yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+
+
+def _journal_upkeep(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:
+    erase = partial(audit_retention.erase_due, database, journal)
+    yield Upkeep("erase_journal", DAY_S, erase)
+    if journal.anchor:
+        anchor = partial(audit_anchor.anchor, database, Path(journal.anchor))
+        yield Upkeep("anchor_journal", journal.anchor_every_s, anchor)
 
 
 def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) -> None:
@@ -320,14 +370,22 @@ def keyring_path(settings: Settings) -> Path:
     return settings.keyring or settings.data_dir / "keyring.json"
 
 
-def _keyring(settings: Settings) -> Keyring:
+def sealer_of(settings: Settings) -> Sealer:
+    """Return the site's sealer; a key ring is made where there is none, but not in production.
+
+    Raises `NotConfigured`.
+    """
     path = keyring_path(settings)
-    if path.exists():
-        return Keyring.from_file(path)
-    if settings.environment == "production":
-        raise NotConfigured("Indiquez le trousseau de clés : RIS_KEYRING.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Keyring.generate(path)
+    if not path.exists():
+        if settings.environment == "production":
+            raise NotConfigured(
+                f"Trousseau de clés introuvable ({path}). RIS_KEYRING doit désigner celui de cette"
+                " base ; pour une base neuve : ris keys generate."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process of this site was quicker
+            Keyring.generate(path)
+    return Sealer(Keyring.from_file(path))
 
 
 def _coherent(settings: Settings) -> Settings:
@@ -355,4 +413,4 @@ def describe() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
     app = FastAPI(title="Ségur RIS Core", version=ris.__version__, description=_DESCRIPTION)
     _include(app)
-    return complete(app.openapi(), app.routes)
+    return fhir_openapi.complete(complete(app.openapi(), app.routes))

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,10 +24,10 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from ris import app as root
 from ris.auth import accounts
 from ris.auth.rights import Role
-from ris.core import audit, backup, logs, schema
+from ris.core import audit, audit_anchor, backup, logs, resealing, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
-from ris.core.errors import RisError
+from ris.core.errors import NotConfigured, RisError
 from ris.diffusion import jobs
 from ris.diffusion.engine_schema import engine_schema
 from ris.identity.copies import document, parameters, purge, rotation
@@ -169,23 +170,32 @@ def openapi(
 @db.command()
 def upgrade() -> None:
     """Amener la base à la version de ce logiciel."""
-    with root.database_url(root.Settings()) as url:
-        schema.upgrade(url, engine=engine_schema())
+    settings = root.Settings()
+    with root.database_url(settings) as url:
+        schema.upgrade(url, engine=engine_schema(), sealer=partial(root.sealer_of, settings))
     typer.echo("Base à jour.")
 
 
 @db.command()
 def dump(file: Path) -> None:
-    """Sauvegarder la base dans un fichier."""
-    with root.database_url(root.Settings()) as url:
+    """Sauvegarder la base dans un fichier ; le trousseau de clés n'y est pas."""
+    settings = root.Settings()
+    with root.database_url(settings) as url:
         backup.dump(url, file)
+    ring = root.keyring_path(settings)
+    typer.echo(f"Base sauvegardée. Sans le trousseau {ring}, à garder à part, elle est illisible.")
 
 
 @db.command()
 def restore(file: Path) -> None:
-    """Restaurer une base vide depuis un fichier."""
-    with root.database_url(root.Settings()) as url:
+    """Restaurer une base vide depuis un fichier ; code 1 si le trousseau ne l'ouvre pas."""
+    settings = root.Settings()
+    with root.database_url(settings) as url:
         backup.restore(url, file)
+        typer.echo("Base restaurée.")
+        sealer = root.sealer_of(settings) if root.keyring_path(settings).exists() else None
+        with closing(Database(url, pool_size=1)) as database:
+            resealing.check(database, sealer)
 
 
 @audit_cli.command()
@@ -194,8 +204,13 @@ def verify(
     file: Annotated[
         Path | None, typer.Option(exists=True, help="Journal exporté (une ligne par événement).")
     ] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(exists=True, help="Têtes ancrées, à retrouver dans le journal.")
+    ] = None,
 ) -> None:
     """Recalculer la chaîne du journal ; code 1 au premier maillon rompu."""
+    if anchors is not None:
+        _refuse_broken_anchor(anchors)
     if file is not None:
         lines = file.read_text(encoding="utf-8").splitlines()
         broken, last = next(audit.broken_lines(lines), None), len(lines)
@@ -206,6 +221,25 @@ def verify(
         typer.echo(f"Journal rompu à l'événement {broken}.", err=True)
         raise typer.Exit(1)
     typer.echo(f"Journal intègre jusqu'à l'événement {last}.")
+
+
+@audit_cli.command("anchor")
+def audit_anchor_now() -> None:
+    """Écrire la tête du journal dans le fichier d'ancrage (RIS_JOURNAL__ANCHOR)."""
+    settings = root.Settings()
+    if not settings.journal.anchor:
+        raise NotConfigured("Indiquez le fichier d'ancrage : RIS_JOURNAL__ANCHOR.")
+    with root.database_url(settings) as url, closing(Database(url, pool_size=1)) as database:
+        head = audit_anchor.anchor(database, Path(settings.journal.anchor))
+    typer.echo(head.line() if head else "Le journal est vide.")
+
+
+def _refuse_broken_anchor(anchors: Path) -> None:
+    with root.database_url(root.Settings()) as url, closing(Database(url, pool_size=1)) as database:
+        broken = next(audit_anchor.broken_anchors(database, anchors), None)
+    if broken is not None:
+        typer.echo(f"Le journal ne contient plus la tête ancrée {broken}.", err=True)
+        raise typer.Exit(1)
 
 
 def _broken_link(url: str, start: int) -> tuple[int | None, int]:
@@ -269,16 +303,19 @@ def grant(
 def rotate(
     resume: Annotated[bool, typer.Option("--resume", help="Reprendre, sans nouvelle clé.")] = False,
 ) -> None:
-    """Ajouter une clé et y passer les clés de données des copies ; code 1 s'il en reste."""
+    """Ajouter une clé et y passer toutes les clés de données ; code 1 s'il en reste."""
     path = root.keyring_path(root.Settings())
     with root.running(root.Settings()) as runtime, rotation.alone(runtime.database):
         keyring = Keyring.from_file(path)
         if not resume:
             keyring = keyring.rotate(path)
         done = rotation.rewrap(runtime.database, Sealer(keyring), keyring.current)
-    typer.echo(f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) reprises.")
+    typer.echo(
+        f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) et {done.values} autre(s)"
+        " donnée(s) reprises."
+    )
     if done.unreadable:
-        typer.echo(f"{done.unreadable} copie(s) dont la clé est perdue.", err=True)
+        typer.echo(f"{done.unreadable} donnée(s) dont la clé est perdue.", err=True)
         raise typer.Exit(1)
 
 

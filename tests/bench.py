@@ -25,6 +25,7 @@ from ris.diffusion.jobs import run_worker
 from ris.reports.channels import Accepted, ChannelName, Probe, SendOrder, SignedDocument, Ticket
 from tests.diffusion.bench import Bench
 from tests.journeys.site import Site
+from tests.plugin_database import SEALER
 
 SIGNATURES = 5
 ATTEMPTS = 200
@@ -78,7 +79,7 @@ def main_job(folder: Path, url: str) -> None:
 
 
 def engine(folder: Path, url: str) -> None:
-    database = Database(url, pool_size=8)
+    database = Database(url, pool_size=8, sealer=SEALER)
     bench = Bench(database, folder / "remote")
     channel = Counting()
     bench.diffusion = replace(bench.diffusion, channels={ChannelName.DMP: channel})

@@ -7,7 +7,7 @@ import pytest
 
 from ris.sandbox.pki import TestPki
 
-pytest_plugins = ["tests.plugin_rem", "tests.plugin_database"]
+pytest_plugins = ["tests.plugin_rem", "tests.plugin_database", "tests.ins_day.table"]
 
 ROOT = Path(__file__).parents[1]
 

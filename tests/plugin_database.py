@@ -21,6 +21,7 @@ from psycopg import sql
 from sqlalchemy.orm import Session
 
 from ris.core import embedded, schema
+from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.diffusion.engine_schema import engine_schema
 
@@ -28,6 +29,7 @@ DATA: Final = Path(__file__).parents[1] / "var" / "test"
 CHECKOUT: Final = hashlib.sha256(f"{socket.gethostname()}:{DATA}".encode()).hexdigest()[:6]
 MARK: Final = f"ristest_{CHECKOUT}_"
 RUN: Final = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
+SEALER: Final = Sealer(Keyring("k1", {"k1": bytes(range(32))}))
 WORKER: Final = os.environ.get("PYTEST_XDIST_WORKER", "solo")
 
 
@@ -98,6 +100,7 @@ def seeded(database_url: str) -> frozenset[str]:
 @pytest.fixture
 def database(worker_database: Database, seeded: frozenset[str]) -> Iterator[Database]:
     """This worker's database, real commits allowed; emptied after the test."""
+    worker_database.seal_with(SEALER)  # a test that composed the product gave it another
     yield worker_database
     with psycopg.connect(worker_database.url) as connection:
         connection.execute("set lock_timeout = '10s'")
@@ -110,6 +113,7 @@ def database(worker_database: Database, seeded: frozenset[str]) -> Iterator[Data
 @pytest.fixture
 def session(worker_database: Database) -> Iterator[Session]:
     """A session inside a transaction that is rolled back; a `commit` in it is a savepoint."""
+    worker_database.seal_with(SEALER)
     with worker_database.engine.connect() as connection:
         transaction = connection.begin()
         with Session(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ris.auth.ciba_states import Channel, CibaState
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 
 
 class CibaRequest(Base):
@@ -31,7 +32,7 @@ class CibaRequest(Base):
     channel: Mapped[str]
     state: Mapped[str] = mapped_column(default=CibaState.CREATED.value)
     reason: Mapped[str | None]
-    auth_req_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    auth_req_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     interval_s: Mapped[int] = mapped_column(default=5)
     next_poll_at: Mapped[datetime]
     origin_ip: Mapped[str | None] = mapped_column(index=True)

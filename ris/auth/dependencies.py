@@ -86,7 +86,8 @@ def current_session(request: Request) -> Principal:
             raise CredentialsAmbiguous
         return _api_caller(request, desk)
     with desk.database.transaction() as session:
-        principal = _principal(sessions.resume(session, token, desk.settings), origin_of(request))
+        live = sessions.resume(session, token, desk.settings)
+        principal = _principal(live, origin_of(request), desk.settings)
     if request.method not in _SAFE:
         _refuse_forged(request, token, desk.settings)
     return principal
@@ -139,7 +140,7 @@ def _api_caller(request: Request, desk: SignInDesk) -> Principal:
         account_id=account.id,
         session_id=None,
         role=Role(account.role),
-        permissions=_rights_of(account),
+        permissions=_rights_of(account, desk.settings),
         situation_id=situation.id if situation else None,
         professional=author,
         actor=_acting(caller.actor, author),
@@ -157,8 +158,12 @@ def _wanted_situation(request: Request) -> UUID | None:
         raise Invalid("X-Situation : identifiant UUID attendu.", code="UUID_INVALID") from error
 
 
-def _rights_of(account: Account) -> frozenset[Permission]:
-    return permissions_of(Role(account.role), identity_habilitated=account.identity_habilitated)
+def _rights_of(account: Account, settings: AuthSettings) -> frozenset[Permission]:
+    return permissions_of(
+        Role(account.role),
+        identity_habilitated=account.identity_habilitated,
+        withheld=settings.withheld,
+    )
 
 
 def _acting(actor: Actor, author: Professional | None) -> Actor:
@@ -167,7 +172,7 @@ def _acting(actor: Actor, author: Professional | None) -> Actor:
     return replace(actor, acting_struct_idnat=author.structure.struct_idnat)
 
 
-def _principal(live: sessions.Live, origin: Actor) -> Principal:
+def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Principal:
     row, account, situation = live.row, live.account, live.situation
     author = situations.professional(account, situation) if situation else None
     actor = proof(accounts.actor_of(account, origin), row)
@@ -175,7 +180,7 @@ def _principal(live: sessions.Live, origin: Actor) -> Principal:
         account_id=account.id,
         session_id=row.id,
         role=Role(account.role),
-        permissions=_rights_of(account),
+        permissions=_rights_of(account, settings),
         situation_id=row.situation_id,
         professional=author,
         actor=_acting(actor, author),

@@ -238,3 +238,33 @@ class CertificateMissing(NotConfigured):
 
     code = "CERTIFICATE_MISSING"
     title = "Certificat de la structure absent ou inutilisable"
+
+
+class CardRefused(RisError):
+    """The card is not one that may open a session; *reason* is traced (auth.md §7)."""
+
+    status = 401
+    code = "card_refused"
+    title = "Carte refusée"
+    _SAID = {  # noqa: RUF012 - read only
+        "NOT_NOMINATIVE": "Cette carte ne désigne pas une personne : utilisez Pro Santé Connect.",
+        "WRONG_USAGE": "Présentez le certificat d'authentification de la carte.",
+        "EXPIRED": "Le certificat de la carte n'est pas en cours de validité.",
+        "REVOKED": "Le certificat de la carte est révoqué.",
+    }
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(self._SAID.get(reason, "Ce certificat n'est pas celui d'une carte CPx."))
+        self.reason = reason
+
+
+class CardUnverifiable(Transient):
+    """Whether the card is revoked cannot be known: nobody comes in; *reason* is traced."""
+
+    status = 503
+    code = "card_unverifiable"
+    title = "Révocation de la carte non vérifiable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Réessayez, ou utilisez Pro Santé Connect.", remote_code=reason)
+        self.reason = reason

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ris.auth.rights import Role
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 
 
 class AccountStatus(StrEnum):
@@ -103,7 +104,7 @@ class LoginAttempt(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
     state_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     binding_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(SealedBlob)
     next_path: Mapped[str]
     step_up: Mapped[bool] = mapped_column(default=False)
     native_challenge: Mapped[str | None] = mapped_column(String(43))
@@ -147,12 +148,12 @@ class RisSession(Base):
     psc_session_state: Mapped[str | None]
     psc_sid: Mapped[str | None] = mapped_column(String(128), index=True)
     psc_sub: Mapped[str | None] = mapped_column(index=True)
-    psc_tokens_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    psc_tokens_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     psc_access_expires_at: Mapped[datetime | None]
     psc_refresh_lease: Mapped[datetime | None]
     psc_ended_at: Mapped[datetime | None]
     native_challenge: Mapped[str | None] = mapped_column(String(43))
-    id_token_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    id_token_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     ip: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     last_seen_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -19,8 +19,12 @@ from ris.core.crypto import Credential
 from ris.core.errors import NotConfigured
 from ris.rem import satisfies
 
-Usage = Literal["AUTH_CLI", "INSI", "SIGN"]
-USAGES: Final[tuple[Usage, ...]] = ("AUTH_CLI", "INSI", "SIGN")
+Usage = Literal["AUTH_CLI", "INSI", "INSI_AUTO", "SIGN"]
+USAGES: Final[tuple[Usage, ...]] = ("AUTH_CLI", "INSI", "INSI_AUTO", "SIGN")
+_NAMES: Final = {
+    "INSI": frozenset({"INSI-MANU", "INSI-AUTO"}),
+    "INSI_AUTO": frozenset({"INSI-AUTO"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,19 @@ class CertificatePool:
         if credential is None:
             raise _missing(struct_idnat, usage, "ABSENT")
         certificate, _key = _loaded(credential, struct_idnat, usage)
-        if refusal := _refusal(certificate, struct_idnat, clock.now()):
+        if refusal := _refusal(certificate, struct_idnat, usage, clock.now()):
             raise _missing(struct_idnat, usage, refusal)
         return credential
+
+    @satisfies("RIS.AUTH.02")
+    def insi(self, struct_idnat: str, *, automatic: bool) -> Credential:
+        """Return the INSi certificate of one structure, whoever asks: nobody else's ever serves.
+
+        An *automatic* call goes under `INSI_AUTO` where the practice has one. Raises as
+        `credential`.
+        """
+        spare = automatic and self._credential(struct_idnat, "INSI_AUTO") is not None
+        return self.credential(struct_idnat, "INSI_AUTO" if spare else "INSI")
 
     def inventory(self) -> list[Held]:
         """Return every certificate file of the pool with its state, for the settings screen."""
@@ -79,7 +93,7 @@ class CertificatePool:
             certificate, _key = _loaded(credential, struct_idnat, usage)
         except CertificateMissing:
             return Held(struct_idnat, usage, "", None, "UNREADABLE")
-        refusal = _refusal(certificate, struct_idnat, clock.now())
+        refusal = _refusal(certificate, struct_idnat, usage, clock.now())
         serial = format(certificate.serial_number, "x")
         return Held(struct_idnat, usage, serial, certificate.not_valid_after_utc, refusal)
 
@@ -96,7 +110,9 @@ def _loaded(
     return certificate, key
 
 
-def _refusal(certificate: x509.Certificate, struct_idnat: str, now: datetime) -> str | None:
+def _refusal(
+    certificate: x509.Certificate, struct_idnat: str, usage: Usage, now: datetime
+) -> str | None:
     """Return why *certificate* may not serve *struct_idnat* at *now*, or None."""
     units = [
         part.value
@@ -106,6 +122,9 @@ def _refusal(certificate: x509.Certificate, struct_idnat: str, now: datetime) ->
         return "OTHER_STRUCTURE"
     if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
         return "EXPIRED"
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if usage in _NAMES and [name.value for name in names][:1] not in [[n] for n in _NAMES[usage]]:
+        return "WRONG_NAME"
     return None
 
 

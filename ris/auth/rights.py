@@ -4,9 +4,12 @@ Pure. Rules on the object itself (own structure, delegation, own draft) stay wit
 owns the object; nothing here reads a session or a database.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
+
+from ris.rem import satisfies
 
 
 class Permission(StrEnum):
@@ -171,6 +174,7 @@ MATRIX: Final[dict[Role, frozenset[Permission]]] = {
         Role.INTEGRATOR: _INTEGRATOR,
     }.items()
 }
+_NOTHING: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({})
 HABILITABLE: Final = frozenset({Role.TECHNOLOGIST, Role.SECRETARY})
 
 
@@ -179,15 +183,23 @@ def allowed(role: Role, permission: Permission) -> bool:
     return permission in MATRIX[role]
 
 
-def permissions_of(role: Role, *, identity_habilitated: bool = False) -> frozenset[Permission]:
+@satisfies("RIS.INS.05", "RIS.INS.06")
+def permissions_of(
+    role: Role,
+    *,
+    identity_habilitated: bool = False,
+    withheld: Mapping[Role, frozenset[Permission]] = _NOTHING,
+) -> frozenset[Permission]:
     """Return the rights of one account.
 
     A technologist or a secretary validates identities only when personally habilitated
-    (auth.md §9.2, row "Identity status").
+    (auth.md §9.2, row "Identity status"). *withheld* is what the site takes away from a role: a
+    site only ever gives less than the matrix.
     """
+    rights = MATRIX[role]
     if identity_habilitated and role in HABILITABLE:
-        return MATRIX[role] | {Permission.IDENTITY_VALIDATE}
-    return MATRIX[role]
+        rights |= {Permission.IDENTITY_VALIDATE}
+    return rights - withheld.get(role, frozenset())
 
 
 _PROFESSIONS: Final = {Role.RADIOLOGIST: "10", Role.NUCLEAR_PHYSICIAN: "10"}

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.rights import Permission, Role
+
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
 
 
@@ -78,7 +80,11 @@ class AnnuaireSettings(BaseModel):
 
 
 class AuthSettings(BaseModel):
-    """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production."""
+    """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production.
+
+    *withheld* are the rights that the site takes away from a role, each by itself: seeing the INS
+    (`ins.read`), calling INSi (`insi.call`)… (RIS.INS.05, RIS.INS.06).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,3 +100,4 @@ class AuthSettings(BaseModel):
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800
     allow_test_ids: bool = False
+    withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)

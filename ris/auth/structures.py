@@ -4,7 +4,7 @@ An SCM owns means and practises no medicine: its identifier never leaves the RIS
 of a medical act. No certificate here (`rang.py`).
 """
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from ris.auth.errors import StructureUnusable
@@ -40,6 +40,17 @@ def require_acting(session: Session, struct_idnat: str) -> None:
         raise StructureUnusable(
             "Une SCM ne peut pas signer un acte : choisissez la situation de votre cabinet."
         )
+
+
+def is_scm(session: Session, struct_idnat: str) -> bool:
+    """Say whether a structure is declared a means company (SCM)."""
+    known = _found(session, struct_idnat)
+    return known is not None and known.is_scm
+
+
+def any_scm(session: Session) -> bool:
+    """Say whether this installation serves an SCM."""
+    return bool(session.scalar(select(exists().where(ServedStructure.is_scm))))
 
 
 def _found(session: Session, struct_idnat: str) -> ServedStructure | None:

@@ -15,11 +15,18 @@ from ris.auth.ciba_model import CibaRequest, SeenLogout
 from ris.auth.model import CloseReason, LoginAttempt, RisSession
 from ris.auth.settings import AuthSettings
 from ris.core import audit, clock
+from ris.core.db import Database
 from ris.rem import satisfies
 
 EVERY_S: Final = 900
 _KEPT: Final = timedelta(days=1)
 _AT_ONCE: Final = 500
+
+
+def run(database: Database, settings: AuthSettings) -> None:
+    """Sweep in a transaction of its own."""
+    with database.transaction() as session:
+        sweep(session, settings)
 
 
 @satisfies("SC.MSS/CONF.28")

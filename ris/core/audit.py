@@ -8,7 +8,7 @@ traits, addresses, matricules or tokens (engineering.md §2.4, auth.md §10).
 import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,18 +22,37 @@ from ris.core import clock
 from ris.core.db import Base
 
 GENESIS: Final = bytes(32)
+ERASED: Final = "audit.erased"
 _LOCK: Final = 0x5249_5341  # "RISA": the advisory lock that serialises appends
+_GATHERED: Final = "ris.audit.gathered"
 
 DDL_AUDIT_EVENT_IS_APPEND_ONLY: Final = """
-CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'audit_event is append-only';
 END $$;
-CREATE TRIGGER audit_event_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+CREATE OR REPLACE FUNCTION audit_event_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.erased_at IS NOT NULL OR NEW.erased_at IS NULL
+        OR OLD.at > NEW.erased_at - interval '180 days' OR NEW.erased_at > now()
+        OR ROW(NEW.seq, NEW.at, NEW.action, NEW.outcome, NEW.prev_hash, NEW.hash)
+            IS DISTINCT FROM ROW(OLD.seq, OLD.at, OLD.action, OLD.outcome, OLD.prev_hash, OLD.hash)
+        OR NEW.detail <> '{}' OR jsonb_strip_nulls(to_jsonb(NEW) - ARRAY['seq', 'at', 'action',
+            'outcome', 'detail', 'prev_hash', 'hash', 'erased_at']) <> '{}'
+    THEN
+        RAISE EXCEPTION 'audit_event is append-only';
+    END IF;
+    RETURN NEW;
+END $$;
+DROP TRIGGER IF EXISTS audit_event_is_append_only ON audit_event;
+CREATE TRIGGER audit_event_is_append_only BEFORE DELETE OR TRUNCATE
     ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_append_only();
+CREATE TRIGGER audit_event_erasure BEFORE UPDATE
+    ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_event_erasure();
 """
 DDL_AUDIT_EVENT_IS_NOT_APPEND_ONLY: Final = (
     "DROP FUNCTION IF EXISTS audit_event_is_append_only() CASCADE;"
+    "DROP FUNCTION IF EXISTS audit_event_erasure() CASCADE;"
 )
 
 
@@ -62,7 +81,11 @@ SYSTEM: Final = Actor(role="SYSTEM", auth_method="none")
 
 
 class AuditEvent(Base):
-    """One line of the journal. UPDATE, DELETE and TRUNCATE are refused by a trigger."""
+    """One line of the journal. DELETE, TRUNCATE and any UPDATE but an erasure are refused.
+
+    An erasure (`audit_retention`) empties a line whose keeping time is over: its number, instant,
+    action, outcome and hashes stay, so the chain holds; the journal must own up to it.
+    """
 
     __tablename__ = "audit_event"
 
@@ -92,12 +115,13 @@ class AuditEvent(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
     prev_hash: Mapped[bytes] = mapped_column(LargeBinary)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
+    erased_at: Mapped[datetime | None]
 
 
 _HASHED: Final = tuple(
     column.name
     for column in AuditEvent.__table__.columns
-    if column.name not in ("prev_hash", "hash")
+    if column.name not in ("prev_hash", "hash", "erased_at")
 )
 
 
@@ -115,14 +139,9 @@ def record(
     """Append one event in the caller's transaction and return it.
 
     *action* is dotted lower case (`report.signed`); *target* is `(type, id)`. Call it last: the
-    lock it takes lasts until the commit.
+    lock it takes lasts until the commit. Inside `together` the event gets its link at the end.
     """
-    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    last = session.execute(
-        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
-    ).first()
     event = AuditEvent(
-        seq=last.seq + 1 if last else 1,
         at=clock.now(),
         action=action,
         outcome=outcome,
@@ -146,12 +165,44 @@ def record(
         patient_id=patient_id,
         request_id=actor.request_id,
         detail=dict(detail or {}),
-        prev_hash=last.hash if last else GENESIS,
     )
-    event.hash = chain(event.prev_hash, canonical(event))
-    session.add(event)
-    session.flush()
+    gathered: list[AuditEvent] | None = session.info.get(_GATHERED)
+    if gathered is None:
+        _append(session, [event])
+    else:
+        gathered.append(event)
     return event
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Append what is recorded during the block at its end: the lock is then taken once, and late.
+
+    For transactions that hold several acts. Do not roll back to a savepoint inside: what was
+    recorded since would be appended all the same.
+    """
+    gathered: list[AuditEvent] = []
+    session.info[_GATHERED] = gathered
+    try:
+        yield
+    finally:
+        del session.info[_GATHERED]
+    if gathered:
+        _append(session, gathered)
+
+
+def _append(session: Session, events: Iterable[AuditEvent]) -> None:
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last = session.execute(
+        select(AuditEvent.seq, AuditEvent.hash).order_by(AuditEvent.seq.desc()).limit(1)
+    ).first()
+    seq, link = (last.seq, last.hash) if last else (0, GENESIS)
+    for event in events:
+        seq += 1
+        event.seq, event.prev_hash = seq, link
+        link = event.hash = chain(link, canonical(event))
+        session.add(event)
+    session.flush()
 
 
 def canonical(event: AuditEvent) -> bytes:
@@ -163,17 +214,22 @@ def canonical(event: AuditEvent) -> bytes:
 def exported(event: AuditEvent) -> str:
     """Return one event as a JSON line that `broken_lines` can verify without the database."""
     links = {"prev_hash": event.prev_hash.hex(), "hash": event.hash.hex()}
+    if event.erased_at is not None:
+        links["erased_at"] = str(_plain(event.erased_at))
     return _json(json.loads(canonical(event)) | links)
 
 
 def broken_lines(lines: Iterable[str]) -> Iterator[int]:
     """Yield the `seq` of every exported event whose number, link or content is wrong."""
     previous, expected = GENESIS.hex(), 1
-    for line in lines:
-        told = json.loads(line)
+    events = [json.loads(line) for line in lines]
+    owned = Owned(told["detail"] for told in events if told["action"] == ERASED)
+    for told in events:
         link, claimed = told.pop("prev_hash"), told.pop("hash")
-        sound = told["seq"] == expected and link == previous
-        if not sound or claimed != chain(bytes.fromhex(link), _json(told).encode()).hex():
+        erased = told.pop("erased_at", None) is not None
+        content = claimed if erased else chain(bytes.fromhex(link), _json(told).encode()).hex()
+        sound = told["seq"] == expected and link == previous and claimed == content
+        if not sound or (erased and told["seq"] not in owned):
             yield told["seq"]
         previous, expected = claimed, told["seq"] + 1
 
@@ -193,13 +249,34 @@ def broken_links(session: Session, *, start: int = 1) -> Generator[int, None, No
             yield start - 1
             return
         previous = before.hash
+    owned = Owned(session.scalars(select(AuditEvent.detail).where(AuditEvent.action == ERASED)))
     query = select(AuditEvent).where(AuditEvent.seq >= start).order_by(AuditEvent.seq)
     with closing(session.scalars(query.execution_options(yield_per=1000))) as events:
         for event in events:
             sound = event.seq == expected and event.prev_hash == previous
-            if not sound or event.hash != chain(event.prev_hash, canonical(event)):
+            if not sound or not _content_holds(event, owned):
                 yield event.seq
             previous, expected = event.hash, event.seq + 1
+
+
+class Owned:
+    """The numbers that the journal itself says were erased, out of its `audit.erased` events.
+
+    *details* hold `ranges`: `[[first, last], …]`.
+    """
+
+    def __init__(self, details: Iterable[Mapping[str, Any]]) -> None:
+        self._ranges = [range(a, b + 1) for told in details for a, b in told.get("ranges", ())]
+
+    def __contains__(self, seq: int) -> bool:
+        """Say whether the erasure of event *seq* is owned up to."""
+        return any(seq in one for one in self._ranges)
+
+
+def _content_holds(event: AuditEvent, owned: Owned) -> bool:
+    if event.erased_at is not None:
+        return event.seq in owned
+    return event.hash == chain(event.prev_hash, canonical(event))
 
 
 @dataclass(frozen=True, slots=True)

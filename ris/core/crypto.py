@@ -4,6 +4,8 @@ No algorithm of our own and no transport: AES-256-GCM and RFC 3394 key wrap from
 """
 
 import base64
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -16,6 +18,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -58,6 +62,13 @@ class Credential:
             raise NotConfigured("Certificat illisible.") from error
 
 
+class KeyReadOnly(RisError):
+    """The key ring cannot be written where it stands: read-only file, folder or mount."""
+
+    code = "KEYRING_READ_ONLY"
+    title = "Trousseau de clés en lecture seule"
+
+
 class KeyWrapper(Protocol):
     """What the sealer needs of a keyring: an HSM or a KMS may stand here."""
 
@@ -69,52 +80,83 @@ class KeyWrapper(Protocol):
         """Return the key inside *wrapped*; raises `SealBroken`."""
         ...
 
+    def mac(self, data: bytes) -> bytes:
+        """Return the HMAC-SHA-256 of *data* under the search key, which no rotation changes."""
+        ...
+
 
 class Keyring:
-    """Key-encryption keys in a 0600 file: `{"current": "k1", "keys": {"k1": "<base64>"}}`.
+    """Keys in a 0600 file: `{"current": "k1", "keys": {"k1": "<base64>"}, "search": "<base64>"}`.
 
-    Read from a file, it reads it again when it meets a key it does not know: another process
-    rotated.
+    *keys* wrap data keys and rotate; *search* keys the digests of equality search and stays. Read
+    from a file, it is read again when the file changed: another process rotated.
     """
 
-    def __init__(self, current: str, keys: dict[str, bytes], path: Path | None = None) -> None:
-        if current not in keys or any(len(key) != 32 for key in keys.values()):
+    def __init__(
+        self,
+        current: str,
+        keys: dict[str, bytes],
+        path: Path | None = None,
+        search: bytes | None = None,
+    ) -> None:
+        self._search = _derived(keys) if search is None else search
+        if current not in keys or any(len(key) != 32 for key in (*keys.values(), self._search)):
             raise NotConfigured("Trousseau de clés invalide.")
         self.current = current
         self._keys = keys
         self._path = path
+        self._read_at = _changed_at(path)
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
         """Read *path*; raises `NotConfigured` when it is absent, invalid or readable by others."""
         try:
+            read_at = _changed_at(path)
             if path.stat().st_mode & 0o077:
                 raise NotConfigured("Le trousseau de clés doit être en mode 0600.")
             content = json.loads(path.read_text(encoding="utf-8"))
             keys = {name: base64.b64decode(key) for name, key in content["keys"].items()}
-            return cls(content["current"], keys, path)
+            search = base64.b64decode(content["search"]) if "search" in content else None
+            keyring = cls(content["current"], keys, path, search)
+            keyring._read_at = read_at
+            return keyring
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise NotConfigured("Trousseau de clés illisible.") from error
 
     @classmethod
     def generate(cls, path: Path) -> "Keyring":
-        """Create *path* with one fresh key; raises `FileExistsError` rather than overwrite keys."""
-        keyring = cls("k1", {"k1": secrets.token_bytes(32)}, path)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(keyring._json())
+        """Create *path* with fresh keys; raises `FileExistsError` rather than overwrite keys.
+
+        Raises `KeyReadOnly` where no file may be made.
+        """
+        keyring = cls("k1", {"k1": secrets.token_bytes(32)}, path, secrets.token_bytes(32))
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        keyring._write(fresh)
+        try:
+            os.link(fresh, path)  # whole or absent, and never over another one
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _read_only(path) from error
+        finally:
+            fresh.unlink()
         return keyring
 
     def rotate(self, path: Path) -> "Keyring":
-        """Add a fresh current key and replace *path* atomically; the former keys stay readable."""
+        """Add a fresh current key and replace *path* atomically; the former keys stay readable.
+
+        Raises `KeyReadOnly` when *path* cannot be replaced: nothing has changed then.
+        """
         name = f"k{1 + max(int(known.removeprefix('k')) for known in self._keys)}"
-        keyring = Keyring(name, {**self._keys, name: secrets.token_bytes(32)}, path)
+        keys = {**self._keys, name: secrets.token_bytes(32)}
+        keyring = Keyring(name, keys, path, self._search)
         fresh = path.with_name(path.name + ".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(keyring._json())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        try:
+            fresh.unlink(missing_ok=True)
+            keyring._write(fresh)
+            fresh.replace(path)
+        except OSError as error:
+            raise _read_only(path) from error
         return keyring
 
     @property
@@ -124,21 +166,62 @@ class Keyring:
 
     def wrap(self, key: bytes) -> tuple[str, bytes]:
         """Return the current key's id and *key* wrapped under it (RFC 3394)."""
+        if (changed_at := _changed_at(self._path)) and changed_at != self._read_at:
+            self._read_again()
         return self.current, aes_key_wrap(self._keys[self.current], key)
 
     def unwrap(self, kek_id: str, wrapped: bytes) -> bytes:
         """Return the key inside *wrapped*; raises `SealBroken`, `NotConfigured`."""
-        if kek_id not in self._keys and self._path is not None:
-            fresh = Keyring.from_file(self._path)
-            self._keys, self.current = fresh._keys, fresh.current
+        if kek_id not in self._keys:
+            self._read_again()
         try:
             return aes_key_unwrap(self._keys[kek_id], wrapped)
         except (KeyError, InvalidUnwrap, ValueError) as error:
             raise SealBroken from error
 
-    def _json(self) -> str:
-        keys = {name: base64.b64encode(key).decode() for name, key in self._keys.items()}
-        return json.dumps({"current": self.current, "keys": keys})
+    def mac(self, data: bytes) -> bytes:
+        """Return the HMAC-SHA-256 of *data* under the search key."""
+        return hmac.digest(self._search, data, hashlib.sha256)
+
+    def _read_again(self) -> None:
+        if self._path is not None:
+            fresh = Keyring.from_file(self._path)
+            self._keys, self.current = fresh._keys, fresh.current
+            self._read_at = fresh._read_at
+
+    def _write(self, path: Path) -> None:
+        held = {name: base64.b64encode(key).decode() for name, key in self._keys.items()}
+        search = base64.b64encode(self._search).decode()
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except OSError as error:
+            raise _read_only(path) from error
+        with os.fdopen(descriptor, "w") as file:
+            file.write(json.dumps({"current": self.current, "keys": held, "search": search}))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _derived(keys: dict[str, bytes]) -> bytes:
+    """Return the search key of a ring made before it held one: of its first key (RFC 5869)."""
+    first = min(keys, key=lambda name: (len(name), name), default="")
+    return HKDF(SHA256(), 32, None, b"ris.search.v1").derive(keys.get(first, b""))
+
+
+def _changed_at(path: Path | None) -> tuple[int, int] | None:
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino) if found else None
+
+
+def _read_only(path: Path) -> KeyReadOnly:
+    return KeyReadOnly(
+        f"Impossible d'écrire {path.name} dans {path.parent} : ce dossier doit exister et être"
+        " inscriptible par le compte qui lance la commande, et le trousseau n'être ni un montage"
+        " ni un secret en lecture seule. Aucune clé n'a changé."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +280,10 @@ class Sealer:
         key = self._keyring.unwrap(sealed.kek_id, sealed.wrapped_key)
         kek_id, wrapped = self._keyring.wrap(key)
         return replace(sealed, kek_id=kek_id, wrapped_key=wrapped)
+
+    def digest(self, value: bytes, purpose: bytes) -> bytes:
+        """Return what stands for *value* in an equality search: HMAC-SHA-256, one per purpose."""
+        return self._keyring.mac(purpose + b"|" + value)
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Return *plain* sealed for *context*, as one blob."""

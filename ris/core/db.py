@@ -15,6 +15,9 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
+from ris.core import sealed
+from ris.core.crypto import Sealer
+
 _NAMES: Final = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -63,10 +66,13 @@ def driver_url(url: str) -> str:
 class Database:
     """An engine and its sessions.
 
-    *url* is any PostgreSQL URL; *pool_size* must cover the threads that may ask at once.
+    *url* is any PostgreSQL URL; *pool_size* must cover the threads that may ask at once; *sealer*
+    seals and opens the sealed columns, which stay closed without it.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 45, **options: Any) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 45, sealer: Sealer | None = None, **options: Any
+    ) -> None:
         self.url = url
         self.engine: Engine = create_engine(
             driver_url(url),
@@ -77,6 +83,11 @@ class Database:
             **options,
         )
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.seal_with(sealer)
+
+    def seal_with(self, sealer: Sealer | None) -> None:
+        """Give the engine the sealer of its sealed columns."""
+        sealed.carry(self.engine.dialect, sealer)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -21,6 +21,8 @@ from ris.core.settings import HttpSettings
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1: no effect to lose
 _BODY_LEFT: Final = "send_request_body.complete"
 _DEADLINE: Final = "ris.deadline"
+_ENCODED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+MAX_BYTES: Final = 100_000_000
 
 
 def context(*, trust: Path | None, credential: Credential | None = None) -> ssl.SSLContext:
@@ -53,19 +55,27 @@ def client(
     )
 
 
-def call(client: httpx.Client, request: httpx.Request, *, keep_5xx: bool = False) -> httpx.Response:
+def call(
+    client: httpx.Client,
+    request: httpx.Request,
+    *,
+    keep_5xx: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> httpx.Response:
     """Send *request* and return the whole answer when it is not an outage.
 
     Raises `Transient` when nothing can have been done (DNS, connection, TLS, 5xx), `Throttled` on
     429 and on 503 with `Retry-After`, `Lost` when the request left and no usable answer came. A
     safe method (RFC 9110 §9.2.1) is never `Lost`. *keep_5xx*: a 5xx that carries XML (a SOAP
-    fault) is returned. The `remote_code` is `CONNECT`, `TLS`, `TIMEOUT`, `CUT` or `HTTP_<status>`.
+    fault) is returned. An answer is read no further than *max_bytes*, once decompressed. The
+    `remote_code` is `CONNECT`, `HANDSHAKE`, `TLS`, `TIMEOUT`, `CUT`, `TOO_LARGE` or
+    `HTTP_<status>`.
     """
     progress = _Progress()
     request.extensions = {**request.extensions, "trace": progress}
     deadline = time.monotonic() + _total(request)
     try:
-        response = _receive(client, request, deadline)
+        response = _receive(client, request, deadline, max_bytes)
     except httpx.UnsupportedProtocol as error:
         raise NotConfigured("Adresse de service invalide.") from error
     except httpx.RequestError as error:
@@ -73,6 +83,13 @@ def call(client: httpx.Client, request: httpx.Request, *, keep_5xx: bool = False
     if outage := _outage(response, keep_5xx=keep_5xx):
         raise outage
     return response
+
+
+class _TooLarge(httpx.RequestError):
+    """The answer is larger than the caller takes."""
+
+    def __init__(self, *, request: httpx.Request) -> None:
+        super().__init__("too large", request=request)
 
 
 class _Progress:
@@ -85,20 +102,25 @@ class _Progress:
         self.body_left = self.body_left or event.endswith(_BODY_LEFT)
 
 
-def _receive(client: httpx.Client, request: httpx.Request, deadline: float) -> httpx.Response:
+def _receive(
+    client: httpx.Client, request: httpx.Request, deadline: float, max_bytes: int
+) -> httpx.Response:
     """Read the answer under one deadline: httpx alone restarts its clock at every byte."""
     received = client.send(request, stream=True)
     try:
-        chunks = []
-        for chunk in received.iter_raw():
+        chunks, size = [], 0
+        for chunk in received.iter_bytes():
             chunks.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                raise _TooLarge(request=request)
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(_DEADLINE, request=request)
     finally:
         received.close()
     return httpx.Response(
         received.status_code,
-        headers=received.headers,
+        headers=[pair for pair in received.headers.multi_items() if pair[0] not in _ENCODED],
         content=b"".join(chunks),
         request=request,
         extensions=received.extensions,
@@ -113,9 +135,12 @@ def _total(request: httpx.Request) -> float:
 def _failure(error: httpx.RequestError, *, effect: bool) -> RemoteError:
     if _refused_by_tls(error):
         return Transient(remote_code="TLS")
+    if isinstance(error, httpx.ConnectError) and _in_tls(error):
+        return Transient(remote_code="HANDSHAKE")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return Transient(remote_code="CONNECT")
     code = "TIMEOUT" if isinstance(error, httpx.TimeoutException) else "CUT"
+    code = "TOO_LARGE" if isinstance(error, _TooLarge) else code
     return Lost(remote_code=code) if effect else Transient(remote_code=code)
 
 
@@ -129,6 +154,15 @@ def _refused_by_tls(error: BaseException | None) -> bool:
             return True
         reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
         if "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _in_tls(error: BaseException | None) -> bool:
+    """Say whether the connection died during the TLS handshake, nobody saying why."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -4,7 +4,7 @@ Alembic's history first, then the delivery engine's own schema, handed over as S
 the engine (core does not). No table is described here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, LiteralString
@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from ris.core.crypto import Sealer
 from ris.core.db import driver_url
 from ris.core.errors import NotConfigured
 
@@ -34,14 +35,17 @@ class EngineSchema:
         return max(self.migrations, default="")
 
 
-def upgrade(url: str, *, engine: EngineSchema | None = None) -> None:
+def upgrade(
+    url: str, *, engine: EngineSchema | None = None, sealer: Callable[[], Sealer] | None = None
+) -> None:
     """Bring the database of *url* to head; nothing changes the second time.
 
-    Concurrent calls wait for each other.
+    Concurrent calls wait for each other. *sealer* is asked for only when a migration has rows to
+    seal; raises `NotConfigured` when it then has no key ring.
     """
     with psycopg.connect(_libpq(url), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
-        command.upgrade(configuration(url), "head")
+        command.upgrade(configuration(url, sealer=sealer), "head")
         if engine:
             _upgrade_engine(connection, engine)
 
@@ -56,12 +60,16 @@ def is_at_head(url: str, *, engine: EngineSchema | None = None) -> bool:
     return engine is None or found == {engine.version}
 
 
-def configuration(url: str) -> Config:
-    """Return alembic's configuration for *url*: no ini file, the scripts shipped with the code."""
+def configuration(url: str, *, sealer: Callable[[], Sealer] | None = None) -> Config:
+    """Return alembic's configuration for *url*: no ini file, the scripts shipped with the code.
+
+    A migration that seals or opens rows asks `context.config.attributes["sealer"]`.
+    """
     config = Config()
     config.set_main_option("script_location", str(_scripts()))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["url"] = driver_url(url)
+    config.attributes["sealer"] = sealer
     return config
 
 

@@ -113,16 +113,22 @@ class Story:
         found = desk.post(f"{path}/insi-search", {})
         if found["code"] != "00":
             raise DemoFailure(f"INSi a répondu {found['code']}.")
-        accepted = desk.post(f"{path}/insi-acceptance", {"retrieval_id": found["retrieval_id"]})
+        answer = {"retrieval_id": found["retrieval_id"]}
+        accepted = desk.post(f"{path}/insi-acceptance", answer, headers=self._as_read())
         self._status(accepted, "récupérée")
         self.facts.patient = accepted
 
     def validate(self) -> None:
         """A passport is shown."""
         path = f"/v1/patients/{self.facts.patient['id']}/documents"
-        shown = self.secretary.post(path, {"type": "PA", "validate_identity": True})
+        presented = {"type": "PA", "validate_identity": True}
+        shown = self.secretary.post(path, presented, headers=self._as_read())
         self._status(shown["patient"], "qualifiée")
         self.facts.patient = shown["patient"]
+
+    def _as_read(self) -> dict[str, str]:
+        """Send back the version of the record as it was last read."""
+        return {"If-Match": f'"{self.facts.patient["version"]}"'}
 
     def order(self) -> None:
         """The requester is found in the Annuaire Santé; the RIS issues its numbers."""

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.diffusion import breaker
+from ris.core import breaker
 from ris.diffusion.attempt import Begun
 from ris.diffusion.decision import Decision, decide
 from ris.diffusion.model import AttemptOutcome, Delivery, DeliveryAttempt
 from ris.diffusion.plan import ALWAYS, initial
 from ris.diffusion.schedule import addressee, database_now, key_of, prepare, unblock
+from ris.diffusion.settings import ENDPOINTS
 from ris.diffusion.states import ACCEPTED, State, check
 from ris.diffusion.wiring import Diffusion
 from ris.rem import satisfies
@@ -48,9 +49,8 @@ def begin(
     if not allowed and not suspect:
         stop(session, diffusion, row, decision)
         return None
-    wait = breaker.admit(
-        session, breaker.ENDPOINTS[ChannelName(row.channel)], now, diffusion.settings
-    )
+    endpoint = ENDPOINTS[ChannelName(row.channel)]
+    wait = breaker.admit(session, endpoint, now, diffusion.settings.breaker)
     if wait is not None:
         return wait
     if row.external_id is None:

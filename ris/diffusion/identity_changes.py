@@ -27,8 +27,11 @@ def on_identity_changed(
 ) -> None:
     """Rebuild the signed reports of a patient just qualified, then release what was held.
 
-    A downgrade needs nothing here: each attempt decides again before it sends.
+    A downgrade needs nothing here: each attempt decides again before it sends. Under a record
+    that was just created nothing is filed.
     """
+    if change.before is None:
+        return
     if change.after is Status.QUALIFIEE and settings.identity_rendition == "auto":
         for report in _signed_reports(session, change):
             _renew(session, diffusion, settings, report)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ris.diffusion import breaker
+from ris.core import breaker, clock
 from ris.diffusion.model import Delivery
 from ris.diffusion.states import State
 from ris.web.health import Sample
@@ -32,5 +32,5 @@ def collect(session: Session) -> Iterator[Sample]:
         held.group_by(Delivery.channel, Delivery.reason)
     ):
         yield Sample("ris_delivery_held", number, {"channel": channel, "reason": reason or ""})
-    for endpoint, is_open in breaker.open_endpoints(session).items():
-        yield Sample("ris_breaker_open", is_open, {"endpoint": endpoint})
+    for one in breaker.endpoints(session, clock.now()):
+        yield Sample("ris_breaker_open", one.state == "open", {"endpoint": one.name})

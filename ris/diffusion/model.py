@@ -1,4 +1,4 @@
-"""Tables of the deliveries: `delivery`, its append-only attempts, the breaker of each endpoint.
+"""Tables of the deliveries: `delivery` and its append-only attempts.
 
 Columns, constraints and triggers only. A procrastinate job is no truth: `delivery` is.
 """
@@ -114,14 +114,3 @@ class DeliveryAttempt(Base):
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None] = mapped_column(Text)
     remote_reference: Mapped[str | None] = mapped_column(Text)
-
-
-class EndpointHealth(Base):
-    """The circuit breaker of one remote endpoint, shared by all workers."""
-
-    __tablename__ = "endpoint_health"
-
-    endpoint: Mapped[str] = mapped_column(primary_key=True)
-    failures: Mapped[int] = mapped_column(default=0)
-    opened_at: Mapped[datetime | None]
-    open_until: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
-from ris.core import audit, clock
+from ris.core import audit, breaker, clock
 from ris.diffusion import dashboard, signing, staff
 from ris.diffusion.errors import NoProfessionalExercise
 from ris.diffusion.model import Delivery
@@ -22,6 +22,7 @@ from ris.diffusion.schemas import (
     DeliveryOut,
     PeriodOut,
     RecipientIn,
+    ServiceOut,
     SignatureOut,
 )
 from ris.diffusion.states import State
@@ -236,7 +237,8 @@ def read_dashboard(
         session, since, until, struct_idnat=struct_idnat, ps_idnat=rpps and f"8{rpps}"
     )
     found = [PeriodOut.of(one, dashboard.count(dashboard.within(lines, one))) for one in spans]
-    return DashboardOut(struct_idnat=struct_idnat, rpps=rpps, periods=found)
+    services = [ServiceOut.model_validate(one) for one in breaker.endpoints(session, clock.now())]
+    return DashboardOut(services=services, struct_idnat=struct_idnat, rpps=rpps, periods=found)
 
 
 def _of_report(session: Session, report_id: UUID) -> list[Delivery]:

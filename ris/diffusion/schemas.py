@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ris.core import breaker
 from ris.diffusion.dashboard import Counts, Period
 from ris.diffusion.model import AttemptOutcome, Delivery, DeliveryAttempt
 from ris.diffusion.states import LABELS, State
@@ -154,8 +155,22 @@ class PeriodOut(BaseModel):
         )
 
 
+class ServiceOut(BaseModel):
+    """A remote service that failed lately: `open` until *open_until*, nothing is asked of it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    state: breaker.State
+    failures: int
+    opened_at: datetime | None
+    open_until: datetime | None
+
+
 class DashboardOut(BaseModel):
     """The dashboard of the core services."""
+
+    services: list[ServiceOut]
 
     struct_idnat: str | None
     rpps: str | None

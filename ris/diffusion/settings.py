@@ -3,11 +3,19 @@
 The demo and the tests set every interval to 2 s or less through the environment.
 """
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
+from ris.core.breaker import Policy
 from ris.reports.channels import ChannelName
 
 _DAY = 86400.0
+ENDPOINTS: Final = {
+    ChannelName.DMP: "dmp",
+    ChannelName.MSS_PS: "mss",
+    ChannelName.MSS_PATIENT: "mss",
+}
 
 
 class ChannelPolicy(BaseModel):
@@ -63,6 +71,11 @@ class DiffusionSettings(BaseModel):
         delays_s=(60, 300, 900, 3600), then_s=4 * 3600, give_up_s=3 * _DAY
     )
     mss: ChannelPolicy = ChannelPolicy(delays_s=(60, 300, 900, 1800), then_s=3600, give_up_s=_DAY)
+
+    @property
+    def breaker(self) -> Policy:
+        """When the breaker of an endpoint opens, and for how long."""
+        return Policy(self.breaker_failures, self.breaker_open_s, self.breaker_max_s)
 
     def policy(self, channel: ChannelName) -> ChannelPolicy:
         """Return the retries of *channel*; both MSSanté channels share theirs."""

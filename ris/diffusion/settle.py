@@ -11,12 +11,13 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.core import audit
-from ris.diffusion import breaker, engine
+from ris.core import audit, breaker
+from ris.diffusion import engine
 from ris.diffusion.attempt import DEFECT, Begun, Outcome
 from ris.diffusion.model import AttemptOutcome, Delivery, DeliveryAttempt
 from ris.diffusion.retry import backoff
 from ris.diffusion.schedule import database_now, unblock
+from ris.diffusion.settings import ENDPOINTS
 from ris.diffusion.states import NEVER_LEFT, TERMINAL, State, check
 from ris.diffusion.wiring import Diffusion
 from ris.identity import disclosures
@@ -146,9 +147,9 @@ def _feed_breaker(
     session: Session, diffusion: Diffusion, begun: Begun, outcome: Outcome, now: datetime
 ) -> bool:
     """Tell the breaker what the endpoint did; return True while it is open."""
-    endpoint = breaker.ENDPOINTS[begun.ticket.channel]
+    endpoint = ENDPOINTS[begun.ticket.channel]
     if outcome.transport:
-        return breaker.failed(session, endpoint, begun.started_at, now, diffusion.settings)
+        return breaker.failed(session, endpoint, begun.started_at, now, diffusion.settings.breaker)
     if outcome.answered:
         opened_at = breaker.succeeded(session, endpoint)
         if opened_at is not None:
@@ -163,7 +164,7 @@ def _wake(
 
     Rows that a worker holds are skipped: they are being dealt with.
     """
-    channels = [channel for channel, name in breaker.ENDPOINTS.items() if name == endpoint]
+    channels = [channel for channel, name in ENDPOINTS.items() if name == endpoint]
     waiting = session.scalars(
         select(Delivery)
         .where(

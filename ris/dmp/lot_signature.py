@@ -15,7 +15,7 @@ from lxml.builder import ElementMaker
 
 from ris.core.crypto import PrivateKey
 from ris.core.xml import Element, parse, serialise
-from ris.dmp.xmldsig import C14N_COMMENTS, DS, RSA_SHA1, RSA_SHA256, Suite, der_base64, inclusive
+from ris.core.xmldsig import C14N_COMMENTS, DS, RSA_SHA1, RSA_SHA256, Suite, der_base64, inclusive
 
 XADES: Final = "http://uri.etsi.org/01903/v1.1.1#"
 PURPOSE: Final = "1.2.840.10065.1.12.1.14"

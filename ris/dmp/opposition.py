@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from ris.core import audit, clock
 from ris.dmp.errors import OppositionExists, OppositionIncomplete, OppositionNotFound
 from ris.dmp.model import DmpOpposition, Scope
-from ris.identity.errors import PatientNotFound
-from ris.identity.model import Patient
+from ris.identity.service import still_open
 from ris.rem import satisfies
 from ris.reports import service as reports
 from ris.reports.errors import ReportNotFound
@@ -36,10 +35,9 @@ def listed(session: Session, patient_id: UUID) -> Sequence[DmpOpposition]:
 def check_subject(session: Session, patient_id: UUID, report_id: UUID | None) -> None:
     """Lock the patient, and refuse a report that is not his: it would hold nothing back.
 
-    Raises `PatientNotFound` or `ReportNotFound`.
+    Raises `PatientNotFound`, `PatientMerged` or `ReportNotFound`.
     """
-    if session.get(Patient, patient_id, with_for_update={"key_share": True}) is None:
-        raise PatientNotFound
+    still_open(session, patient_id, alone=True)
     if report_id is not None and reports.get(session, report_id).patient_id != patient_id:
         raise ReportNotFound("Ce compte rendu n'est pas celui de ce patient.")
 

@@ -15,9 +15,9 @@ from lxml.builder import ElementMaker
 from ris.auth.values import Professional, Structure
 from ris.core.crypto import PrivateKey
 from ris.core.xml import Element, canonical, parse, serialise
+from ris.core.xmldsig import RSA_SHA256, enveloped, enveloped_info
 from ris.dmp.errors import ConfigMissing
 from ris.dmp.settings import DmpSettings
-from ris.dmp.xmldsig import DS, ENVELOPED, EXC_C14N, RSA_SHA256, der_base64
 from ris.rem import satisfies
 from ris.reports.xds import hl7_text
 
@@ -35,7 +35,6 @@ _SPECIALTIES: Final = {
     "SM74": "Radiologie et imagerie médicale (SM)",
 }
 _saml: Final = ElementMaker(namespace=SAML, nsmap={"saml2": SAML, "xsi": _XSI})
-_ds: Final = ElementMaker(namespace=DS, nsmap={"ds": DS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +95,8 @@ def signed(unsigned: Element, certificate: x509.Certificate, key: PrivateKey) ->
 
     The result must be inserted and serialised as it is: nothing inside may be re-indented.
     """
-    root = parse(serialise(unsigned))
-    info = _ds.SignedInfo(
-        _ds.CanonicalizationMethod(Algorithm=EXC_C14N),
-        _ds.SignatureMethod(Algorithm=RSA_SHA256.signature_uri),
-        _ds.Reference(
-            _ds.Transforms(_ds.Transform(Algorithm=ENVELOPED), _ds.Transform(Algorithm=EXC_C14N)),
-            _ds.DigestMethod(Algorithm=RSA_SHA256.digest_uri),
-            _ds.DigestValue(RSA_SHA256.digest(canonical(root))),
-            URI=f"#{root.get('ID')}",
-        ),
-    )
-    signature = _ds.Signature(
-        info,
-        _ds.SignatureValue(RSA_SHA256.sign(canonical(info), key)),
-        _ds.KeyInfo(_ds.X509Data(_ds.X509Certificate(der_base64(certificate)))),
-    )
-    root.insert(1, signature)
-    return root
+    info = canonical(enveloped_info(parse(serialise(unsigned))))
+    return enveloped(unsigned, certificate, RSA_SHA256.sign(info, key))
 
 
 def security_header(signed_assertion: Element) -> Element:

@@ -30,7 +30,7 @@ class BannerLine:
 
 
 _ALWAYS: Final = ("birth_family", "first_birth_given", "birth_date", "sex")
-_LABELS: Final = {
+LABELS: Final = {
     "birth_family": "Nom de naissance",
     "first_birth_given": "Premier prénom de naissance",
     "birth_given_names": "Prénoms de naissance",
@@ -65,6 +65,6 @@ def banner(
     }
     return tuple(
         BannerLine(field, label, values[field])
-        for field, label in _LABELS.items()
+        for field, label in LABELS.items()
         if field in _ALWAYS or (field in extra and values[field])
     )

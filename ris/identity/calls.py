@@ -5,25 +5,22 @@ What an answer means for the identity is in `retrieval.py` and `verification.py`
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.core.errors import RemoteError
 from ris.identity.attempts import Tried, next_query
-from ris.identity.feature import InsiSearch
-from ris.identity.insi_values import InsiAnswer, Query, TraitsQuery
+from ris.identity.errors import InsiRefused, InsiSuspended
+from ris.identity.feature import InsiGateway
+from ris.identity.insi_values import Caller, InsiAnswer, Query, Subject, TraitsQuery, VitaleQuery
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import traits_digest
-from ris.identity.service import get
-from ris.identity.settings import InsiSettings
-from ris.identity.values import Traits
 from ris.rem import satisfies
 
 _CUT: Final = ("CONNECT", "CUT")
@@ -43,13 +40,14 @@ class Asked:
 
 @satisfies("RIS.INS.50")
 def ask(
-    insi: InsiSearch, traits: Traits, vitale: Query | None, *, structure: str, limit: int
+    insi: InsiGateway, subject: Subject, plain: Query | None, *, caller: Caller, limit: int
 ) -> tuple[Asked, ...]:
-    """Call INSi by Vitale data when given, else by traits until an answer settles it.
+    """Put the one *plain* query when given, else search by traits until an answer settles it.
 
-    Never raises for INSi: a failed call ends the series and carries its error. No database.
+    A failed call ends the series and carries its error. Raises `InsiSuspended` only, when nothing
+    left at all: there is nothing to write then. No database.
     """
-    return tuple(_asked(insi, traits, vitale, structure, limit))
+    return tuple(_asked(insi, subject, plain, caller, limit))
 
 
 @satisfies("RIS.INS.04", "RIS.INS.40", "RIS.INS.41")
@@ -57,21 +55,23 @@ def written(
     session: Session,
     patient: Patient,
     asked: tuple[Asked, ...],
-    settings: InsiSettings,
     *,
-    traits: Traits,
+    subject: Subject,
+    caller: Caller,
     actor: Actor,
     verification: bool = False,
 ) -> tuple[InsiCall, ...]:
-    """Write every call with all that came back, and journal who made it.
+    """Write every call with all that came back, and journal who made it in whose name.
 
-    *traits* are those the calls were made with. A *verification* leaves nothing to decide.
+    *subject* is whom the calls were about. A *verification* leaves nothing to decide.
     """
-    digest = traits_digest(traits)
+    digest = traits_digest(subject.traits)
+    actor = replace(actor, acting_struct_idnat=caller.structure)
     made = tuple(_row(one, digest, verification=verification) for one in asked)
     for call in made:
-        call.patient_id, call.mode = patient.id, settings.mode.value
+        call.patient_id, call.mode = patient.id, caller.mode.value
         call.account_id, call.ps_idnat = actor.account_id, actor.ps_idnat
+        call.struct_idnat = caller.structure
     session.add_all(made)
     session.flush()
     for call in made:
@@ -89,25 +89,17 @@ def written(
     return made
 
 
-@satisfies("RIS.INS.04")
-def listed(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[InsiCall, ...]:
-    """Return the journal of INSi calls for a patient, oldest first, and journal the access."""
-    patient = get(session, patient_id)
-    query = select(InsiCall).where(InsiCall.patient_id == patient_id)
-    rows = tuple(session.scalars(query.order_by(InsiCall.at, InsiCall.id)))
-    target = ("patient", patient.id)
-    record(session, "insi.calls_read", actor=actor, target=target, patient_id=patient.id)
-    return rows
-
-
 def _asked(
-    insi: InsiSearch, traits: Traits, vitale: Query | None, structure: str, limit: int
+    insi: InsiGateway, subject: Subject, plain: Query | None, caller: Caller, limit: int
 ) -> Iterator[Asked]:
     tried: list[Tried] = []
-    cuts = 0
-    query: Query | None = vitale or next_query(traits, tried, limit=limit)
+    cuts = left = 0
+    query: Query | None = plain or next_query(subject, tried, limit=limit)
     while query is not None:
-        one = _one(insi, query, structure)
+        one = _one(insi, query, caller)
+        if isinstance(one.error, InsiSuspended) and left == 0:
+            raise one.error
+        left += 1
         yield one
         if one.error is not None and one.error.remote_code in _CUT and cuts == 0:
             cuts += 1  # a search has no effect: once more, as a new message (R-ERR-02)
@@ -115,14 +107,14 @@ def _asked(
         if one.answer is None or not isinstance(query, TraitsQuery):
             return
         tried.append((query, one.answer.code))
-        query = next_query(traits, tried, limit=limit)
+        query = next_query(subject, tried, limit=limit)
 
 
-def _one(insi: InsiSearch, query: Query, structure: str) -> Asked:
+def _one(insi: InsiGateway, query: Query, caller: Caller) -> Asked:
     message_id, at, start = f"uuid:{uuid4()}", clock.now(), time.monotonic()
     answer, error = None, None
     try:
-        answer = insi.search(query, structure=structure, message_id=message_id)
+        answer = insi.search(query, caller=caller, message_id=message_id)
     except RemoteError as failure:
         error = failure
     elapsed = round((time.monotonic() - start) * 1000)
@@ -131,16 +123,17 @@ def _one(insi: InsiSearch, query: Query, structure: str) -> Asked:
 
 def _row(asked: Asked, digest: str, *, verification: bool) -> InsiCall:
     answer, error = asked.answer, asked.error
-    by_traits = isinstance(asked.query, TraitsQuery)
+    vitale = isinstance(asked.query, VitaleQuery)
+    returned = error.returned if isinstance(error, InsiRefused) else {}
     pending = answer is not None and answer.person is not None and not verification
     return InsiCall(
-        operation="verify" if verification else "traits" if by_traits else "vitale",
+        operation="verify" if verification else "vitale" if vitale else "traits",
         message_id=asked.message_id,
         at=asked.at,
         duration_ms=asked.duration_ms,
         code=answer.code.value if answer else None,
         fault=(error.remote_code or error.code) if error else None,
-        answer=answer.as_record() if answer else {},
+        answer=answer.as_record() if answer else {"returned": returned} if returned else {},
         traits_digest=digest,
         decision=(Decision.PENDING if pending else Decision.NONE).value,
     )

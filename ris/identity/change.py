@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from ris.core import ids
 from ris.core.audit import Actor
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import IdentityHistory, Patient
@@ -49,11 +50,11 @@ def apply(
         patient.ins_matricule = patient.ins_oid = None
     elif step.ins is not InsEffect.NONE and ins is not None:
         patient.ins_matricule, patient.ins_oid = ins.matricule, ins.oid
+    patient.id = patient.id or ids.new()
     session.add(patient)
-    session.flush()
     session.add(
         IdentityHistory(
-            patient_id=patient.id,
+            patient=patient,
             event=event.value,
             from_status=before.value if before else None,
             to_status=step.to.value,
@@ -66,7 +67,8 @@ def apply(
             propagate=step.propagate,
         )
     )
-    session.flush()
+    if before is not None or feature.partners:
+        session.flush()  # a record that is new is written with the other rows of its transaction
     change = Change(patient.id, event, before, step.to, step.propagate, step.worklist)
     lost = shown.oid if shown and patient.ins_matricule is None else ""
     enqueue(session, feature.partners, change, withdrawn_oid=lost, absorbed_ipp=absorbed_ipp)

@@ -1,11 +1,12 @@
 """Local traits beside INSi traits: what differs and how much (ins.md §5.4). Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 from ris.core.text import fold
 from ris.identity.insi_values import InsiTraits
+from ris.identity.lunar import whole_date
 from ris.identity.traits import UNKNOWN_PLACE, first_given_in
 from ris.identity.values import Traits
 from ris.rem import satisfies
@@ -31,8 +32,14 @@ class TraitComparison:
 
 
 @satisfies("RIS.INS.13")
-def compare(local: Traits, insi: InsiTraits) -> tuple[TraitComparison, ...]:
-    """Return the comparison, trait by trait, in display order. INSi's list is `ListePrenom`."""
+def compare(
+    local: Traits, insi: InsiTraits, birth_date_raw: str = ""
+) -> tuple[TraitComparison, ...]:
+    """Return the comparison, trait by trait, in display order. INSi's list is `ListePrenom`.
+
+    A birth date that was interpreted is compared as it was told (*birth_date_raw*), then as
+    interpreted (ins.md R-DAT-02).
+    """
     listed = tuple(insi.given_names.split())
     head = first_given_in(listed, local.first_birth_given)
     names = " ".join(local.birth_given_names)
@@ -45,9 +52,10 @@ def compare(local: Traits, insi: InsiTraits) -> tuple[TraitComparison, ...]:
         ("sex", str(local.sex), insi.sex, _exact),
         ("birth_place", local.birth_place, insi.birth_place, _place),
     )
-    return tuple(
+    compared = (
         TraitComparison(f, mine, theirs, rule(mine, theirs)) for f, mine, theirs, rule in rows
     )
+    return tuple(_interpreted(row, local, birth_date_raw, insi.birth_date) for row in compared)
 
 
 def french_date(value: str) -> str:
@@ -63,6 +71,15 @@ def real_date(value: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         return None
+
+
+def _interpreted(row: TraitComparison, local: Traits, raw: str, insi: str) -> TraitComparison:
+    if row.field != "birth_date" or row.difference is Difference.EQUAL:
+        return row
+    if raw and raw == insi:
+        return replace(row, local=french_date(insi), difference=Difference.EQUAL)
+    same = real_date(insi) is None and whole_date(insi).stored == local.birth_date.isoformat()
+    return replace(row, difference=Difference.MINOR) if same else row
 
 
 def _name(local: str, insi: str) -> Difference:

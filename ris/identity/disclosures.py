@@ -1,12 +1,9 @@
-"""Which partners received the INS of a patient: written by whoever sends it, read by rights."""
+"""Which partners received the INS of a patient: written by whoever sends it (read: `journals`)."""
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.core.audit import Actor, record
-from ris.identity import service
 from ris.identity.propagation_model import InsDisclosure
 from ris.rem import satisfies
 
@@ -32,14 +29,3 @@ def note(
     session.add(row)
     session.flush()
     return row
-
-
-@satisfies("RIS.INS.51")
-def listed(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[InsDisclosure, ...]:
-    """Return who received the INS of a patient, oldest first, and journal the access."""
-    patient = service.get(session, patient_id)
-    query = select(InsDisclosure).where(InsDisclosure.patient_id == patient.id)
-    rows = tuple(session.scalars(query.order_by(InsDisclosure.at, InsDisclosure.id)))
-    target = ("patient", patient.id)
-    record(session, "ins.disclosures_read", actor=actor, target=target, patient_id=patient.id)
-    return rows

@@ -1,6 +1,18 @@
 """Why an act on an identity is refused. Codes are those of ins.md §11; messages are French."""
 
-from ris.core.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, Transient
+from typing import Any, Final
+
+from ris.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotConfigured,
+    NotFound,
+    Permanent,
+    Transient,
+)
+
+_NOTHING: Final[dict[str, Any]] = {}
 
 
 class PatientNotFound(NotFound):
@@ -68,11 +80,46 @@ class MergeDataConflict(Conflict):
     title = "Fusion impossible : données propres aux deux dossiers à harmoniser d'abord"
 
 
+class CollisionExists(Conflict):
+    """A collision of this record is already under inquiry."""
+
+    code = "COLLISION_EXISTS"
+    title = "Une collision est déjà signalée sur ce dossier"
+
+
+class CollisionNotFound(NotFound):
+    """No collision bears this id."""
+
+    code = "COLLISION_NOT_FOUND"
+    title = "Collision introuvable"
+
+
+class CollisionSettled(Conflict):
+    """Someone has ruled on this collision."""
+
+    code = "COLLISION_SETTLED"
+    title = "Cette collision est déjà tranchée"
+
+
 class OutboxNotFailed(Conflict):
     """This propagation message does not wait for a person."""
 
     code = "OUTBOX_NOT_FAILED"
     title = "Ce message n'est pas en échec"
+
+
+class RiIsExternal(Forbidden):
+    """Another system is the identity repository of this domain (ins.md R-PAM-04, ruling 13)."""
+
+    code = "RI_IS_EXTERNAL"
+    title = "Le référentiel d'identités est un autre logiciel : l'identité se corrige là-bas"
+
+
+class DegradedNotNeeded(Invalid):
+    """This software is the identity repository: it has no degraded mode of creation."""
+
+    code = "DEGRADED_NOT_NEEDED"
+    title = "Ce site est le référentiel d'identités : créer l'identité normalement"
 
 
 class TransitionRefused(Conflict):
@@ -230,11 +277,94 @@ class InsiImportRefused(Conflict):
     title = "Import de l'INS refusé"
 
 
+class InsiCallNotFound(NotFound):
+    """No call of INSi bears this id."""
+
+    code = "INSI_CALL_NOT_FOUND"
+    title = "Appel INSi introuvable"
+
+
 class InsiMajorDifference(InsiImportRefused):
     """Local and INSi traits differ beyond what the tolerance or the status allows (ruling 7)."""
 
     code = "INSI_MAJOR_DIFFERENCE"
     title = "Divergence majeure avec les traits INSi"
+
+
+class InsiVerificationOff(NotConfigured):
+    """This installation verifies no INS (setting `identity.insi.verification`)."""
+
+    code = "INSI_VERIFICATION_NOT_CONFIGURED"
+    title = "Vérification unitaire INSi non configurée"
+    rem = ("RIS.INS.48",)
+
+
+class InsiBulkOff(NotConfigured):
+    """This installation has no bulk verification (setting `identity.insi.bulk`)."""
+
+    code = "INSI_BULK_NOT_CONFIGURED"
+    title = "Vérification INSi en masse non configurée"
+    rem = ("RIS.INS.48",)
+
+
+class InsiCardOff(NotConfigured):
+    """This installation does not call INSi by card (settings `cpx_endpoint`, `cpx_trust`)."""
+
+    code = "INSI_CPX_NOT_CONFIGURED"
+    title = "Appel INSi par carte CPx non configuré"
+    rem = ("RIS.INS.49",)
+
+
+class InsiCardRefused(Invalid):
+    """The card's certificate or signature will not do; the detail says why."""
+
+    code = "INSI_CPX_REFUSED"
+    title = "Carte CPx ou signature refusée"
+    rem = ("RIS.INS.49",)
+
+
+class InsiCallerMissing(Conflict):
+    """A link of act → professional → situation → structure is missing (auth.md AUTH-62)."""
+
+    code = "INSI_CALLER_MISSING"
+    title = "Structure de l'appel INSi indéterminée"
+    rem = ("RIS.AUTH.02",)
+
+
+class InsiCallerOther(Forbidden):
+    """A professional calls in his own practice's name, never in a colleague's."""
+
+    code = "INSI_CALLER_OTHER"
+    title = "Appel INSi au nom d'un confrère refusé"
+    rem = ("RIS.AUTH.02",)
+
+
+class BatchNotFound(NotFound):
+    """No bulk verification bears this id."""
+
+    code = "INSI_BATCH_NOT_FOUND"
+    title = "Lot de vérification INSi introuvable"
+
+
+class BatchOpen(Conflict):
+    """A bulk verification of this structure is under way: extension `batch_id`."""
+
+    code = "INSI_BATCH_OPEN"
+    title = "Une vérification en masse est déjà en cours pour cette structure"
+
+
+class BatchEmpty(Conflict):
+    """No identity is due for verification."""
+
+    code = "INSI_BATCH_EMPTY"
+    title = "Aucune identité à vérifier"
+
+
+class BatchNotFailed(Conflict):
+    """This bulk verification does not wait for a person."""
+
+    code = "INSI_BATCH_NOT_FAILED"
+    title = "Ce lot de vérification n'est pas en échec"
 
 
 class InsiUnavailable(Transient):
@@ -245,15 +375,34 @@ class InsiUnavailable(Transient):
     title = "Téléservice INSi indisponible, poursuivre avec l'identité locale"
 
 
-class InsiFault(Permanent):
+class InsiSuspended(InsiUnavailable):
+    """INSi failed again and again: no call leaves before the instant in extension `retry_at`."""
+
+    code = "INSI_SUSPENDED"
+    title = "Appels INSi suspendus après plusieurs pannes, poursuivre avec l'identité locale"
+
+
+class InsiRefused(Permanent):
+    """INSi, or what it answered, will not do. *returned*: the answer as it came, to be kept."""
+
+    returned: dict[str, Any] = _NOTHING
+
+
+class InsiFault(InsiRefused):
     """INSi refused the call, or gave an answer nobody knows (ins.md §5.5)."""
 
     code = "INSI_FAULT"
     title = "INSi a refusé l'appel, contacter l'assistance"
 
 
-class InsiIncomplete(Permanent):
+class InsiIncomplete(InsiRefused):
     """INSi answered 00 without an essential element (ins.md R-INSI-06)."""
 
     code = "INSI_INCOMPLETE"
     title = "Réponse INSi incomplète"
+
+
+def kept(error: InsiRefused, returned: dict[str, Any]) -> InsiRefused:
+    """Return *error* bearing the answer; not an extension: those go to the caller over HTTP."""
+    error.returned = returned
+    return error

@@ -3,15 +3,18 @@
 `ris.app` builds one `IdentityFeature` and puts it on `app.state.identity`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
-from ris.identity.insi_values import InsiAnswer, Query
+from ris.identity.bulk_values import LotAnswer, LotItem
+from ris.identity.errors import DegradedNotNeeded, RiIsExternal
+from ris.identity.insi_values import Caller, InsiAnswer, Query
 from ris.identity.settings import IdentitySettings
 from ris.identity.states import Event
 from ris.identity.values import Status
@@ -29,11 +32,33 @@ class Change:
     worklist: bool = False
 
 
-class InsiSearch(Protocol):
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One document that left for a patient, and how far it came."""
+
+    at: datetime
+    report_id: UUID
+    delivery_id: UUID
+    channel: str
+    state: str
+    with_ins: bool
+
+
+class InsiGateway(Protocol):
     """The port to INSi; `ris.identity.insi.InsiClient` is the real one."""
 
-    def search(self, query: Query, *, structure: str, message_id: str) -> InsiAnswer:
+    def search(self, query: Query, *, caller: Caller, message_id: str) -> InsiAnswer:
         """Return INSi's answer; raises `RemoteError` subclasses, never a false "none found"."""
+        ...
+
+    def deposit(
+        self, lot: UUID, items: Sequence[LotItem], *, caller: Caller, message_id: str
+    ) -> None:
+        """Leave a lot of INS to verify; leaving the same lot twice has no effect."""
+        ...
+
+    def collect(self, lot: UUID, *, caller: Caller, message_id: str) -> LotAnswer:
+        """Return what became of a lot."""
         ...
 
     def close(self) -> None:
@@ -45,6 +70,7 @@ class InsiSearch(Protocol):
 class IdentityFeature:
     """Settings, site and ports of the identity room.
 
+    *sent_since* lists what left for a patient since a day (wired by `ris.app`).
     *production* refuses test INS; *subscribers* are called with the session for each `Change`;
     *partners* name the systems attached to this identity repository (RIS.INS.34).
     """
@@ -52,11 +78,27 @@ class IdentityFeature:
     settings: IdentitySettings
     ipp_oid: str
     production: bool
-    insi: InsiSearch | None = None
+    insi: InsiGateway | None = None
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
+    sent_since: Callable[[Session, UUID, date], Sequence[Sent]] = lambda *_: ()
 
-    def require_insi(self) -> InsiSearch:
+    def require_repository(self) -> None:
+        """Raise `RiIsExternal` when another system is the identity repository (ruling 13)."""
+        if not self.settings.repository:
+            raise RiIsExternal
+
+    def check_creation(self, *, degraded: bool) -> None:
+        """Say whether a person may create a record here; *degraded* in an emergency.
+
+        Raises `RiIsExternal`, or `DegradedNotNeeded` where this software is the repository.
+        """
+        if not degraded:
+            self.require_repository()
+        elif self.settings.repository:
+            raise DegradedNotNeeded
+
+    def require_insi(self) -> InsiGateway:
         """Return the port to INSi; raises `NotConfigured`."""
         if self.insi is None:
             raise NotConfigured("Le téléservice INSi n'est pas configuré (RIS_IDENTITY__INSI__…).")

@@ -84,7 +84,8 @@ class Inbound:
     *sender* is the OID of the sending domain (or `application|facility` where it has none), as
     written in the trust contracts. *ins* is the one active INS of the message. *flags* are the
     PID-32 codes (HL7 table 0445), *mode* ZFD-5, *absorbed* the IPP that a merge retires,
-    *occurred_at* the instant of the event at the sender (EVN-6, PID-33 or EVN-2).
+    *occurred_at* the instant of the event at the sender (EVN-6, PID-33 or EVN-2), *data* the kind
+    of health data that came with the identity (`ORU`…), empty when it came alone.
     """
 
     sender: str
@@ -99,6 +100,7 @@ class Inbound:
     address: Address | None = None
     phone: str | None = None
     occurred_at: datetime | None = None
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)

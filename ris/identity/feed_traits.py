@@ -4,20 +4,18 @@ Pure. Users' typing never comes through here: it is refused, not corrected (ruli
 """
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Final
 
 from ris.core.text import ascii_fold
 from ris.identity.feed import Alert, ReceivedTraits
+from ris.identity.lunar import whole_date
 from ris.identity.traits import UNKNOWN_PLACE, TypedTraits, first_given_in
 from ris.rem import satisfies
 
 _NOT_NAME: Final = re.compile(r"[^A-Z' -]+")
 _SPACES: Final = re.compile(r" +")
 _APOSTROPHES: Final = re.compile("[´`ʼ’‘′]")
-_LUNAR: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _NAMES: Final = (
     "birth_family",
     "first_birth_given",
@@ -36,14 +34,6 @@ class Normalised:
     alerts: tuple[Alert, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BirthDate:
-    """A real date (ISO), and what was said when that was not one."""
-
-    stored: str
-    raw: str | None = None
-
-
 @satisfies("RIS.INS.01")
 def storage_form(name: str) -> str:
     """Return *name* as strict traits are stored (ins.md R-TRT-02).
@@ -53,30 +43,6 @@ def storage_form(name: str) -> str:
     """
     plain = ascii_fold(_APOSTROPHES.sub("'", name)).upper()
     return _SPACES.sub(" ", _NOT_NAME.sub(" ", plain)).strip()
-
-
-def whole_date(value: str) -> BirthDate:
-    """Return the date to store for *value* (`YYYY-MM-DD`), by ins.md R-DAT-01.
-
-    Day unknown or impossible in its month: the first; month unknown: January; neither known, or an
-    impossible month: 31 December. A value of another shape comes back as it is, for the entry
-    rules to refuse.
-    """
-    found = _LUNAR.fullmatch(value)
-    if found is None:
-        return BirthDate(value)
-    year, month, day = (int(part) for part in found.groups())
-    if year == 0:
-        return BirthDate(value)
-    if month > 12 or (month == 0 and not 1 <= day <= 31):
-        stored = date(year, 12, 31)
-    elif month == 0:
-        stored = date(year, 1, day)
-    else:
-        real = 1 <= day <= monthrange(year, month)[1]
-        stored = date(year, month, day if real else 1)
-    iso = stored.isoformat()
-    return BirthDate(iso, None if iso == value else value)
 
 
 @satisfies("RIS.INS.01")

@@ -4,18 +4,31 @@ What the message claims is `feed.derive`; whether the claim is believed depends 
 contract with its sender. An INS that is not believed is verified first (`foreign_check.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from ris.core import ids
 from ris.core.audit import Actor, record
 from ris.core.errors import Conflict
-from ris.identity import change, feed_match, foreign_queue, matricule, merge, service, trust
+from ris.identity import (
+    change,
+    feed_match,
+    foreign_data,
+    foreign_queue,
+    matricule,
+    merge,
+    service,
+    trust,
+)
+from ris.identity.entry import Contact
 from ris.identity.errors import InsTestOid
 from ris.identity.feature import IdentityFeature
 from ris.identity.feed import Action, Alert, Derived, Inbound, InboundEvent, Received, derive
+from ris.identity.feed_match import Register
 from ris.identity.feed_traits import Normalised, normalise
 from ris.identity.foreign_model import Scope, TrustContract
 from ris.identity.model import Patient
@@ -40,6 +53,7 @@ class _Case:
 
     session: Session
     feature: IdentityFeature
+    register: Register
     inbound: Inbound
     claim: Derived
     contract: TrustContract | None
@@ -66,20 +80,37 @@ def receive(
     patients not in our direct care keeps qualifiée; anyone else yields provisoire, without INS,
     until INSi has verified it. Raises `TraitsRefused`, `InsTestOid` (production).
     """
-    ins = inbound.ins
-    if ins and matricule.oid_problem(ins.oid, production=feature.production) is InsTestOid:
+    return receive_all(session, feature, [(inbound, actor)])[0]
+
+
+def receive_all(
+    session: Session, feature: IdentityFeature, told: Sequence[tuple[Inbound, Actor]]
+) -> list[Received]:
+    """Apply several messages, no two of them about one patient (`feed_match.apart`): `receive`.
+
+    What it raises is about one of them; the transaction of all is then to be rolled back.
+    """
+    register = feed_match.look_up(session, feature, [inbound for inbound, _ in told])
+    senders = {inbound.sender for inbound, _ in told}
+    contracts = {sender: trust.in_force(session, sender) for sender in senders}
+    done = [
+        _received(_Case(session, feature, register, one, derive(one), contracts[one.sender], actor))
+        for one, actor in told
+    ]
+    session.flush()
+    return done
+
+
+def _received(case: _Case) -> Received:
+    inbound, ins, production = case.inbound, case.inbound.ins, case.feature.production
+    if ins and matricule.oid_problem(ins.oid, production=production) is InsTestOid:
         raise InsTestOid
-    contract = trust.in_force(session, inbound.sender)
-    case = _Case(session, feature, inbound, derive(inbound), contract, actor)
-    feed_match.one_at_a_time(session, inbound)
-    patient = feed_match.known(session, feature, inbound)
-    if patient is not None and feed_match.outdated(session, inbound):
-        return _said(case, patient, Action.UNCHANGED, (Alert.OUTDATED,))
+    patient = case.register.known(inbound)
+    if patient is not None and case.register.outdated(inbound):
+        status = Status(patient.status)
+        return Received(patient.id, status, Action.UNCHANGED, (Alert.OUTDATED,))
     treat = _believed if case.trusts(Scope.OWN_DOMAIN) else _foreign
     done = treat(case, patient)
-    feed_match.remember(
-        session, service.get(session, done.patient_id), inbound.local_ids, inbound.occurred_at
-    )
     detail = {
         **case.evidence,
         "event": inbound.event.value,
@@ -89,8 +120,8 @@ def receive(
     }
     target = ("patient", done.patient_id)
     record(
-        session, "identity.received", actor=actor, target=target, patient_id=done.patient_id,
-        detail=detail,
+        case.session, "identity.received", actor=case.actor, target=target,
+        patient_id=done.patient_id, detail=detail,
     )  # fmt: skip
     return done
 
@@ -113,10 +144,10 @@ def _believed(case: _Case, patient: Patient | None) -> Received:
     if patient is not None and _same(patient, traits, claim):
         _contact(case, patient)
         quiet = Action.UNCHANGED if action is Action.UPDATED else action
-        return _said(case, patient, quiet, alerts)
+        return _done(case, patient, quiet, alerts)
     row = patient or _blank(case, own=True)
     _write(case, row, norm, traits, claim)
-    return _said(case, row, action, alerts)
+    return _done(case, row, action, alerts)
 
 
 def _foreign(case: _Case, patient: Patient | None) -> Received:
@@ -126,15 +157,15 @@ def _foreign(case: _Case, patient: Patient | None) -> Received:
         patient = feed_match.holder(case.session, claim.ins)
     if case.inbound.event is InboundEvent.MERGE and patient is not None:
         patient.to_review = True
-        return _said(case, patient, Action.UNCHANGED, (*alerts, Alert.MERGE_TO_DECIDE))
+        return _done(case, patient, Action.UNCHANGED, (*alerts, Alert.MERGE_TO_DECIDE))
     if patient is None:
         return _unknown(case, alerts)
     held = patient.identity.ins
     if held is not None and held == claim.ins and Status(patient.status) in _HELD:
-        return _said(case, patient, Action.UNCHANGED, alerts)
+        return _done(case, patient, Action.UNCHANGED, alerts)
     if claim.ins is not None and not BLOCKING & patient.identity.attributes:
         return _queued(case, patient, Action.UNCHANGED, alerts, created=False)
-    return _said(case, patient, Action.UNCHANGED, (*alerts, Alert.SENDER_NOT_TRUSTED))
+    return _done(case, patient, Action.UNCHANGED, (*alerts, Alert.SENDER_NOT_TRUSTED))
 
 
 def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
@@ -150,20 +181,26 @@ def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
     if kept or case.claim.ins is None:
         capped = case.claim.status is not Status(row.status)
         told = (*alerts, Alert.SENDER_NOT_TRUSTED) if capped else alerts
-        return _said(case, row, Action.CREATED, told)
+        return _done(case, row, Action.CREATED, told)
     return _queued(case, row, Action.CREATED, alerts, created=True)
 
 
 def _queued(
     case: _Case, patient: Patient, action: Action, alerts: tuple[Alert, ...], *, created: bool
 ) -> Received:
-    """Ask for the verification of the INS received; meanwhile it is not stored (RIS.INS.46)."""
+    """Ask for the verification of the INS received; meanwhile it is not stored (RIS.INS.46).
+
+    Health data that came with it are held, not filed (RIS.INS.47).
+    """
     norm, _ = _traits(case, None if created else patient)
     queued = foreign_queue.ask(
         case.session, patient, case.inbound, norm.typed, created=created, actor=case.actor
     )
+    if case.inbound.data:
+        reference = foreign_data.reference_of(case.inbound.sender, case.inbound.message_id)
+        foreign_data.hold(case.session, queued.id, kind=case.inbound.data, reference=reference)
     told = (*alerts, Alert.SENDER_NOT_TRUSTED, Alert.INS_TO_VERIFY)
-    said = _said(case, patient, action, told)
+    said = _done(case, patient, action, told)
     return replace(said, foreign_id=queued.id, may_file=False)
 
 
@@ -175,10 +212,11 @@ def _merged(case: _Case, patient: Patient | None) -> tuple[Patient, tuple[Alert,
         survivor = _blank(case, own=True)
         claim = Derived(Status.PROVISOIRE, attributes=case.claim.attributes)
         _write(case, survivor, norm, traits, claim)
+        case.session.flush()
     retired = case.inbound.absorbed
     if retired is None:
         return survivor, (Alert.MERGE_TO_DECIDE,)
-    absorbed = feed_match.by_local_id(case.session, case.feature, retired)
+    absorbed = case.register.by_local_id(retired)
     if absorbed is not None and absorbed.id != survivor.id:
         try:
             merge.absorb(
@@ -188,7 +226,7 @@ def _merged(case: _Case, patient: Patient | None) -> tuple[Patient, tuple[Alert,
         except Conflict:
             survivor.to_review = True
             return survivor, (Alert.MERGE_TO_DECIDE,)
-    feed_match.remember(case.session, survivor, (retired,), case.inbound.occurred_at)
+    case.register.remember(survivor, (retired,), case.inbound.occurred_at)
     return survivor, ()
 
 
@@ -206,14 +244,14 @@ def _blank(case: _Case, *, own: bool) -> Patient:
     domain = case.feature.ipp_oid
     theirs = [one.value for one in case.inbound.local_ids if own and one.authority == domain]
     ipp = theirs[0] if theirs else service.next_ipp(case.session, case.feature)
-    blank = Patient(ipp=ipp, ipp_oid=domain, address={}, phone="", attributes=[])
+    blank = Patient(id=ids.new(), ipp=ipp, ipp_oid=domain, address={}, phone="", attributes=[])
     blank.status = Status.PROVISOIRE.value
     return blank
 
 
 def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: Derived) -> None:
     """Write traits, attributes and status in one step, then the search keys."""
-    new = row.id is None
+    new = inspect(row).transient
     before: Mapping[str, list[str]] = {} if new else service.changes_between(row.traits, traits)
     row.traits = traits
     if norm.birth_date_raw or new or "birth_date" in before:
@@ -233,7 +271,7 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
 
 
 def _contact(case: _Case, row: Patient) -> None:
-    service.set_contact(row, service.Contact(case.inbound.address, case.inbound.phone))
+    service.set_contact(row, Contact(case.inbound.address, case.inbound.phone))
 
 
 def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
@@ -246,6 +284,7 @@ def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
     )
 
 
-def _said(case: _Case, patient: Patient, action: Action, alerts: tuple[Alert, ...]) -> Received:
-    case.session.flush()
+def _done(case: _Case, patient: Patient, action: Action, alerts: tuple[Alert, ...]) -> Received:
+    """Keep what the sender calls the record, and say what became of it."""
+    case.register.remember(patient, case.inbound.local_ids, case.inbound.occurred_at)
     return Received(patient.id, Status(patient.status), action, tuple(dict.fromkeys(alerts)))

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from ris.core import clock
 from ris.core.audit import SYSTEM, record
 from ris.core.db import Database
-from ris.core.errors import RisError, Transient
-from ris.identity import change, feed_match, foreign_data, service
+from ris.core.errors import NotConfigured, RisError, Transient
+from ris.identity import change, duplicates, feed_match, foreign_data, insi_caller, service
 from ris.identity.calls import Asked, ask, written
 from ris.identity.comparison import Difference, compare
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_model import ForeignIdentity, ForeignState
 from ris.identity.foreign_queue import Claimed, claim, digest, postpone, still_ours
-from ris.identity.insi_values import CallMode, InsiPerson
+from ris.identity.insi_values import Caller, InsiPerson, Subject
 from ris.identity.model import Patient
 from ris.identity.retrieval import imported
 from ris.identity.rules import DECISIVE, check_insi_answer, check_may_call_insi
@@ -46,36 +46,39 @@ class ForeignChecks:
         settings = self._feature.settings.insi
         if self._feature.insi is None or not (settings.endpoint and settings.structure):
             return 0
+        with self._database.transaction() as session:
+            caller = insi_caller.automatic(session, settings)
         for done in range(_BATCH):
             with self._database.transaction() as session:
                 claimed = claim(session, clock.now())
             if claimed is None:
                 return done
-            self._verify(claimed)
+            self._verify(claimed, caller)
         return _BATCH
 
-    def _verify(self, claimed: Claimed) -> None:
-        settings = self._feature.settings.insi
-        traits = _asked_traits(claimed.typed)
-        try:
-            check_may_call_insi(traits, ())
-        except RisError as error:
-            answered = _Answered(traits, refusal=error.code)
-        else:
-            port, limit = self._feature.require_insi(), settings.max_calls
-            asked = ask(port, traits, None, structure=settings.structure, limit=limit)
-            answered = _Answered(traits, asked)
+    def _verify(self, claimed: Claimed, caller: Caller) -> None:
+        subject = Subject(_asked_traits(claimed.typed), claimed.birth_date_raw)
+        answered = _Answered(subject, caller, *self._asked(subject, caller))
         with self._database.transaction() as session:
             _settle(session, self._feature, claimed, answered)
+
+    def _asked(self, subject: Subject, caller: Caller) -> tuple[tuple[Asked, ...], RisError | None]:
+        port, limit = self._feature.require_insi(), self._feature.settings.insi.max_calls
+        try:
+            check_may_call_insi(subject.traits, ())
+            return ask(port, subject, None, caller=caller, limit=limit), None
+        except RisError as error:
+            return (), error
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
     """What INSi was asked with and said, or why it could not be asked."""
 
-    traits: Traits
-    asked: tuple[Asked, ...] = ()
-    refusal: str = ""
+    subject: Subject
+    caller: Caller
+    asked: tuple[Asked, ...]
+    refusal: RisError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +108,19 @@ def _settle(
     if row is None:
         return
     patient = feed_match.survivor(session, service.locked(session, row.patient_id))
-    automatic = feature.settings.insi.model_copy(update={"mode": CallMode.AUTOMATIC})
     asked = answered.asked
     made = written(
-        session, patient, asked, automatic, traits=answered.traits, actor=SYSTEM, verification=True
-    )
-    failure = asked[-1].error if asked else None
-    if isinstance(failure, Transient):
+        session, patient, asked, subject=answered.subject, caller=answered.caller, actor=SYSTEM,
+        verification=True,
+    )  # fmt: skip
+    failure = asked[-1].error if asked else answered.refusal
+    if isinstance(failure, Transient | NotConfigured):
         postpone(row, failure.code)
         return
     evidence = {"foreign": str(row.id), "insi_call": str(made[-1].id) if made else ""}
-    row.error = answered.refusal or (failure.code if failure else "")
+    row.error = failure.code if failure else ""
     case = _Case(session, feature, row, patient, asked, evidence)
-    row.state = _decided(case, answered.traits).value
+    row.state = _decided(case, answered.subject).value
     row.settled_at = clock.now()
     if row.state == ForeignState.OK:
         foreign_data.release_all(session, row.id)
@@ -128,11 +131,11 @@ def _settle(
 
 
 @satisfies("RIS.INS.38", "RIS.INS.44", "RIS.INS.45")
-def _decided(case: _Case, traits: Traits) -> ForeignState:
+def _decided(case: _Case, subject: Subject) -> ForeignState:
     answer = case.asked[-1].answer if case.asked else None
     person = answer.person if answer else None
     same = person is not None and digest(case.row.id, person.ins) == case.row.ins_digest
-    said = verdict(person.ins if person and same else None, traits, answer)
+    said = verdict(person.ins if person and same else None, subject, answer)
     if said is Verdict.UNCLEAR:
         return ForeignState.UNCLEAR
     if said is Verdict.KO or person is None:
@@ -152,8 +155,11 @@ def _confirmed(case: _Case, person: InsiPerson) -> ForeignState:
     patient = case.patient
     holder = feed_match.holder(case.session, person.ins)
     if holder is not None:
-        return ForeignState.OK if holder.id == patient.id else ForeignState.CONFLICT
-    rows = compare(patient.traits, person.traits)
+        if holder.id == patient.id:
+            return ForeignState.OK
+        duplicates.note_same_ins(case.session, patient.id, holder.ipp)
+        return ForeignState.CONFLICT
+    rows = compare(patient.traits, person.traits, patient.birth_date_raw or "")
     major = any(r.difference is Difference.MAJOR for r in rows if r.field in DECISIVE)
     climbs = patient.status in (Status.PROVISOIRE, Status.VALIDEE)
     if major or not climbs or BLOCKING & patient.identity.attributes:

@@ -3,7 +3,9 @@
 The data rest with whoever received them (`ris.interop`); here is only whether they may be filed.
 """
 
+import hashlib
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +16,8 @@ from ris.core.audit import SYSTEM, Actor, record
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign_model import ForeignData, ForeignIdentity, ForeignState, HeldState
 from ris.rem import satisfies
+
+_REFERENCE_MAX: Final = 128
 
 
 @satisfies("RIS.INS.47")
@@ -35,6 +39,13 @@ def hold(session: Session, foreign_id: UUID, *, kind: str, reference: str) -> Fo
     session.flush()
     _journal(session, "foreign_data.held", row, foreign, SYSTEM)
     return row
+
+
+def reference_of(sender: str, message_id: str) -> str:
+    """Return how a message is named here: `<message id>@<sender>`, its digest when too long."""
+    whole = f"{message_id}@{sender}"
+    fits = len(whole) <= _REFERENCE_MAX
+    return whole if fits else hashlib.sha256(whole.encode()).hexdigest()
 
 
 def release_all(session: Session, foreign_id: UUID) -> None:

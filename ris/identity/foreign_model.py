@@ -1,6 +1,7 @@
 """Tables of identities that come from elsewhere: contracts, identifiers, verifications, held data.
 
-No table here holds a matricule: an INS received is kept as a digest until INSi confirms it.
+No table here holds a matricule: an INS received is kept as a digest until INSi confirms it. The
+digest is sealed too: next to the traits, a matricule has few possible values.
 """
 
 from datetime import datetime
@@ -10,10 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import Kept, Plain, Sealed, sealed_text
+from ris.identity.model import Patient
 
 
 class Scope(StrEnum):
@@ -71,6 +74,7 @@ class FeedIdentifier(Base):
     value: Mapped[str] = mapped_column(String(64), primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
     last_event_at: Mapped[datetime | None]
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class ForeignIdentity(Base):
@@ -92,13 +96,14 @@ class ForeignIdentity(Base):
     sender: Mapped[str] = mapped_column(String(128))
     message_id: Mapped[str]
     traits: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    ins_digest: Mapped[str] = mapped_column(String(64))
+    ins_digest_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
     state: Mapped[str] = mapped_column(index=True)
     attempt_no: Mapped[int] = mapped_column(default=0)
     received_at: Mapped[datetime] = mapped_column(default=clock.now)
     due_at: Mapped[datetime] = mapped_column(default=clock.now)
     settled_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(default="")
+    ins_digest = sealed_text("ins_digest_sealed")
 
 
 class ForeignData(Base):

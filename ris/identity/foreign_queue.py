@@ -32,6 +32,7 @@ class Claimed:
     id: UUID
     attempt_no: int
     typed: TypedTraits
+    birth_date_raw: str = ""
 
 
 @satisfies("RIS.INS.46")
@@ -87,7 +88,10 @@ def claim(session: Session, now: datetime) -> Claimed | None:
         return None
     row.attempt_no += 1
     row.due_at = now + LEASE
-    return Claimed(row.id, row.attempt_no, TypedTraits(**row.traits))
+    typed = TypedTraits(**row.traits)
+    patient = session.get_one(Patient, row.patient_id)
+    told = patient.birth_date_raw if patient.birth_date.isoformat() == typed.birth_date else None
+    return Claimed(row.id, row.attempt_no, typed, told or "")
 
 
 def still_ours(session: Session, claimed: Claimed) -> ForeignIdentity | None:

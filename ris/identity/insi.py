@@ -1,127 +1,132 @@
-"""The INSi client: SOAP over mutual TLS with the structure's certificate, faults told apart.
+"""The INSi client: SOAP over mutual TLS with a structure's certificate, or with a card's assertion.
 
-Only transport and error classes; messages are in `insi_message.py`, decisions in `retrieval.py`.
+Only transport; messages are in `insi_message.py`, faults in `insi_faults.py`, who calls in
+`insi_caller.py`, decisions in `retrieval.py` and `verification.py`.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import httpx
 from cryptography.x509.oid import NameOID
 
 from ris.core import clock, http
 from ris.core.crypto import Credential
-from ris.core.errors import Lost, NotConfigured, RemoteError, Transient
+from ris.core.errors import Lost, NotConfigured, Transient
 from ris.core.settings import HttpSettings
-from ris.core.soap import SoapFault, body_of
-from ris.core.xml import Element, UnsafeXml
-from ris.identity.errors import InsiFault, InsiUnavailable
-from ris.identity.insi_message import Context, action_of, answer, request
-from ris.identity.insi_values import InsiAnswer, Query
+from ris.core.xml import Element
+from ris.identity import insi_message, insi_provisional
+from ris.identity.bulk_values import LotAnswer, LotItem
+from ris.identity.insi_faults import body, outage
+from ris.identity.insi_message import Context
+from ris.identity.insi_provisional import Exchange
+from ris.identity.insi_values import Caller, CallMode, InsiAnswer, Query
 from ris.identity.settings import InsiSettings
+from ris.rem import satisfies
 
-SIRAM: Final = "urn:siram"
-_LATER: Final = frozenset({"insi_102"})
+CredentialFor = Callable[[str, CallMode], Credential]
+_KIND: Final = 'application/soap+xml; charset=utf-8; action="{}"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A connection and the `Emetteur` that speaks on it."""
+
+    client: httpx.Client
+    sender: str
+    endpoint: str
 
 
 class InsiClient:
-    """INSi by organisation certificate (ins.md §5.2).
+    """INSi by organisation certificate or by card (ins.md §5.2).
 
-    *credential_for* gives the certificate of a structure (Struct_IdNat), *trust* the bundle that
-    the server is verified against.
+    *credential_for* gives the certificate of a structure (Struct_IdNat) for a mode of call,
+    *trust* the bundle that the server is verified against.
     """
 
     def __init__(
-        self,
-        settings: InsiSettings,
-        credential_for: Callable[[str], Credential],
-        trust: Path | None,
+        self, settings: InsiSettings, credential_for: CredentialFor, trust: Path | None
     ) -> None:
         self._settings = settings
         self._credential_for = credential_for
         self._trust = trust
-        self._lines: dict[str, tuple[httpx.Client, str]] = {}
+        self._lines: dict[tuple[str, str], _Line] = {}
         self._lock = threading.Lock()
 
-    def search(self, query: Query, *, structure: str, message_id: str) -> InsiAnswer:
-        """Return INSi's answer to *query*, asked in the name of *structure*.
+    def search(self, query: Query, *, caller: Caller, message_id: str) -> InsiAnswer:
+        """Return INSi's answer to *query*, asked in the name of *caller*.
 
         Raises `NotConfigured`, `InsiUnavailable` (try later), `InsiFault` (refused, or unknown
         answer), `InsiIncomplete`. A call is one message: trying again is the caller's affair.
         """
-        if not self._settings.endpoint:
-            raise NotConfigured("L'adresse d'INSi n'est pas configurée.")
-        client, sender = self._line(structure)
-        context = Context(sender, clock.now(), message_id)
-        content = request(query, context, self._settings)
-        kind = f'application/soap+xml; charset=utf-8; action="{action_of(query)}"'
-        response = self._send(client, content, kind)
-        return answer(body(response.status_code, response.content), message_id)
+        exchange = insi_message.exchange(query)
+        return insi_message.answer(self._exchange(exchange, caller, message_id), message_id)
+
+    def deposit(
+        self, lot: UUID, items: Sequence[LotItem], *, caller: Caller, message_id: str
+    ) -> None:
+        """Leave a lot to verify. Raises as `search`."""
+        done = self._exchange(insi_provisional.deposit(lot, items), caller, message_id)
+        insi_provisional.check_receipt(done, lot)
+
+    def collect(self, lot: UUID, *, caller: Caller, message_id: str) -> LotAnswer:
+        """Return what became of a lot. Raises as `search`."""
+        done = self._exchange(insi_provisional.collection(lot), caller, message_id)
+        return insi_provisional.lot_answer(done, lot)
 
     def close(self) -> None:
         """Close every connection."""
-        for client, _ in self._lines.values():
-            client.close()
+        for line in self._lines.values():
+            line.client.close()
         self._lines.clear()
 
-    def _line(self, structure: str) -> tuple[httpx.Client, str]:
-        """Return the connection of *structure* and its `Emetteur`, made once."""
+    def _exchange(self, exchange: Exchange, caller: Caller, message_id: str) -> Element:
+        line = self._card_line(caller) if caller.assertion else self._line(caller)
+        context = Context(line.sender, clock.now(), message_id, caller.assertion)
+        content = insi_message.framed(exchange, context, self._settings)
+        headers = {"Content-Type": _KIND.format(exchange.action)}
+        post = line.client.build_request("POST", line.endpoint, content=content, headers=headers)
+        limit = self._settings.max_answer_bytes
+        try:
+            response = http.call(line.client, post, keep_5xx=True, max_bytes=limit)
+        except (Transient, Lost) as error:
+            raise outage(error) from error
+        return body(response.status_code, response.content)
+
+    @satisfies("RIS.AUTH.02")
+    def _line(self, caller: Caller) -> _Line:
+        """Return the connection of a structure, under its own certificate as it is today."""
+        endpoint = _given(self._settings.endpoint)
+        credential = self._credential_for(caller.structure, caller.mode)
+        certificate, _ = credential.load()
+        units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        sender = str(units[0].value) if units else caller.structure
+        key = caller.structure, format(certificate.serial_number, "x")
+        return self._opened(key, credential, sender, endpoint)
+
+    def _card_line(self, caller: Caller) -> _Line:
+        """Return the connection of calls by card: one-way TLS, the assertion says who calls."""
+        return self._opened(("", ""), None, caller.holder, _given(self._settings.cpx_endpoint))
+
+    def _opened(
+        self, key: tuple[str, str], credential: Credential | None, sender: str, endpoint: str
+    ) -> _Line:
         with self._lock:
-            if structure not in self._lines:
-                credential = self._credential_for(structure)
+            if key not in self._lines:
                 timeouts = HttpSettings(
                     connect_timeout_s=self._settings.connect_timeout_s,
                     total_timeout_s=self._settings.total_timeout_s,
                 )
                 client = http.client(trust=self._trust, credential=credential, settings=timeouts)
-                self._lines[structure] = client, _sender(credential, structure)
-            return self._lines[structure]
-
-    def _send(self, client: httpx.Client, content: bytes, kind: str) -> httpx.Response:
-        headers = {"Content-Type": kind}
-        post = client.build_request(
-            "POST", self._settings.endpoint, content=content, headers=headers
-        )
-        try:
-            return http.call(client, post, keep_5xx=True)
-        except (Transient, Lost) as error:
-            raise _outage(error) from error
+                self._lines[key] = _Line(client, sender, endpoint)
+            return _Line(self._lines[key].client, sender, endpoint)
 
 
-def _sender(credential: Credential, structure: str) -> str:
-    """Return `Emetteur`: the OU of the structure's certificate."""
-    certificate, _ = credential.load()
-    units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    return str(units[0].value) if units else structure
-
-
-def _outage(error: RemoteError) -> RemoteError:
-    if error.remote_code == "TLS":
-        return InsiFault("Certificat refusé par INSi ou d'INSi.", remote_code="TLS")
-    return InsiUnavailable(remote_code=error.remote_code)
-
-
-def body(status: int, content: bytes) -> Element:
-    """Return the SOAP body of an answer; raises `InsiFault` or `InsiUnavailable`."""
-    try:
-        return body_of(content)
-    except SoapFault as fault:
-        raise _refusal(fault) from fault
-    except UnsafeXml as error:
-        code = f"HTTP_{status}"
-        if 400 <= status < 500:
-            raise InsiFault(remote_code=code) from error
-        raise InsiUnavailable(remote_code=code) from error
-
-
-def _refusal(fault: SoapFault) -> RemoteError:
-    """Return the error of a fault: `siram_NNN/insi_NNN`, `Receiver` later, `Sender` never."""
-    detail = fault.detail_element
-    found = detail.find(f"{{{SIRAM}}}Erreur") if detail is not None else None
-    code = found.get("code", "") if found is not None else ""
-    remote = "/".join(part for part in (*fault.subcodes, code) if part) or fault.fault_code
-    if code in _LATER or fault.fault_code != "Sender":
-        return InsiUnavailable(remote_code=remote)
-    return InsiFault(remote_code=remote)
+def _given(endpoint: str) -> str:
+    if not endpoint:
+        raise NotConfigured("L'adresse d'INSi n'est pas configurée.")
+    return endpoint

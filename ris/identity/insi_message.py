@@ -7,15 +7,17 @@ answers break its schema (R-INSI-03).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from lxml import etree
 from lxml.builder import ElementMaker
 
 from ris.core.soap import WSA, envelope
-from ris.core.xml import Element, serialise
-from ris.identity.errors import InsiFault, InsiIncomplete
+from ris.core.xml import Element, parse, serialise
+from ris.identity import insi_provisional
+from ris.identity.errors import InsiFault, InsiIncomplete, kept
+from ris.identity.insi_provisional import Exchange
 from ris.identity.insi_values import (
     AnswerCode,
     InsiAnswer,
@@ -23,6 +25,7 @@ from ris.identity.insi_values import (
     InsiTraits,
     Query,
     TraitsQuery,
+    VerifyQuery,
     VitaleQuery,
 )
 from ris.identity.matricule import key_of
@@ -36,33 +39,50 @@ RECVIT: Final = "http://www.cnamts.fr/INSiRecVit"
 RESULTAT: Final = "http://www.cnamts.fr/INSiResultat"
 BAM: Final = "urn:siram:bam:ctxbam"
 LPS: Final = "urn:siram:lps:ctxlps"
+WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+_SEARCHED: Final = (AnswerCode.FOUND, AnswerCode.NONE, AnswerCode.SEVERAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What heads a request: sender (OU of the structure certificate), instant, message id."""
+    """What heads a request: sender (OU of the structure certificate), instant, message id.
+
+    In mode CPx *assertion* (XML) is the card's and the sender its NameID.
+    """
 
     sender: str
     at: datetime
     message_id: str
+    assertion: bytes = b""
 
 
-def action_of(query: Query) -> str:
-    """Return the WS-Addressing action of *query*."""
-    return BY_TRAITS if isinstance(query, TraitsQuery) else BY_VITALE
+def exchange(query: Query) -> Exchange:
+    """Return action and body of *query*."""
+    if isinstance(query, VerifyQuery):
+        return insi_provisional.verification(query)
+    if isinstance(query, TraitsQuery):
+        return Exchange(BY_TRAITS, _by_traits(query))
+    return Exchange(BY_VITALE, _by_vitale(query))
 
 
 def request(query: Query, context: Context, settings: InsiSettings) -> bytes:
-    """Return the SOAP request of *query*, with its four mandatory headers (ins.md §5.3)."""
+    """Return the SOAP request of *query* (ins.md §5.3)."""
+    return framed(exchange(query), context, settings)
+
+
+def framed(exchange: Exchange, context: Context, settings: InsiSettings) -> bytes:
+    """Return the SOAP request of *exchange*, with its four mandatory headers, and the card's."""
     wsa = ElementMaker(namespace=WSA, nsmap={"wsa": WSA})
     headers = [
         _bam(context),
         _lps(context, settings),
-        wsa.Action(action_of(query)),
+        wsa.Action(exchange.action),
         wsa.MessageID(context.message_id),
     ]
-    body = _by_traits(query) if isinstance(query, TraitsQuery) else _by_vitale(query)
-    return serialise(envelope(headers, body))
+    if context.assertion:
+        security = ElementMaker(namespace=WSSE, nsmap={"wsse": WSSE})
+        headers.append(security.Security(parse(context.assertion)))
+    return serialise(envelope(headers, exchange.body))
 
 
 def answer(result: Element, message_id: str) -> InsiAnswer:
@@ -71,14 +91,21 @@ def answer(result: Element, message_id: str) -> InsiAnswer:
     Raises `InsiFault` for a body or a code that nobody knows (never "none found"), and
     `InsiIncomplete` for a `00` without number or authority.
     """
+    if etree.QName(result).namespace == insi_provisional.NAMESPACE:
+        return insi_provisional.verdict(result, message_id)
     if etree.QName(result).localname != "RESULTAT":
         raise InsiFault(remote_code="UNKNOWN_BODY")
     code, label = _text(result, "CodeCR"), _text(result, "LibelleCR")
-    if code not in list(AnswerCode):
-        raise InsiFault(remote_code=f"CR_{code[:8]}")
+    returned = _returned(result)
+    if code not in _SEARCHED:
+        raise kept(InsiFault(remote_code=f"CR_{code[:8]}"), returned)
     if code != AnswerCode.FOUND:
-        return InsiAnswer(AnswerCode(code), label, message_id)
-    return InsiAnswer(AnswerCode.FOUND, label, message_id, _person(result))
+        return InsiAnswer(AnswerCode(code), label, message_id, returned=returned)
+    try:
+        person = _person(result)
+    except InsiIncomplete as error:
+        raise kept(error, returned) from None
+    return InsiAnswer(AnswerCode.FOUND, label, message_id, person, returned)
 
 
 def _by_traits(query: TraitsQuery) -> Element:
@@ -174,6 +201,15 @@ def _computed(number: str) -> str:
         return key_of(number)
     except ValueError as error:
         raise InsiIncomplete from error
+
+
+def _returned(element: Element) -> dict[str, Any]:
+    """Return every element below, by local name; lists keep repetitions in order (RIS.INS.41)."""
+    told: dict[str, Any] = {}
+    for child in element.iterchildren(tag=etree.Element):
+        value = _returned(child) if len(child) else (child.text or "").strip()
+        told.setdefault(etree.QName(child).localname, []).append(value)
+    return told
 
 
 def _all(root: Element, name: str) -> Iterator[Element]:

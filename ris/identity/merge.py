@@ -18,7 +18,7 @@ from ris.identity import change, service
 from ris.identity.errors import MergeDataConflict, MergeInsConflict, MergeRefused, ReasonRequired
 from ris.identity.feature import IdentityFeature
 from ris.identity.merge_model import PatientMerge
-from ris.identity.model import InsiCall, Patient
+from ris.identity.model import IdentityHistory, InsiCall, Patient
 from ris.identity.states import Event
 from ris.identity.values import Ins, Status
 
@@ -39,10 +39,13 @@ def merge(
     """Merge *absorbed_id* into *survivor_id*, as the caller read them (*versions*, same order).
 
     Raises `ReasonRequired`, `Stale`, `PatientMerged`, `MergeRefused` (same record, or the absorbed
-    one has the better status), `MergeInsConflict`, `MergeDataConflict`.
+    one has the better status), `MergeInsConflict`, `MergeDataConflict`, `RiIsExternal` (unless
+    the absorbed record was created in degraded mode).
     """
     if not reason.strip():
         raise ReasonRequired("Indiquer pourquoi ces dossiers sont ceux d'une même personne.")
+    if not _degraded(session, absorbed_id):
+        feature.require_repository()
     rows = {
         one: service.locked(session, one, against_filing=True)
         for one in sorted({survivor_id, absorbed_id})
@@ -98,12 +101,19 @@ def absorb(
 
 
 def undo(
-    session: Session, feature: IdentityFeature, merge_id: UUID, *, reason: str, actor: Actor
+    session: Session,
+    feature: IdentityFeature,
+    merge_id: UUID,
+    *,
+    version: int | None = None,
+    reason: str,
+    actor: Actor,
 ) -> PatientMerge:
     """Part two records again: what moved goes back, both are provisoire and to review (R-MRG-03).
 
-    What was filed under the survivor since stays there, for a person to judge. Raises
-    `ReasonRequired`, `MergeRefused` when it was undone already or the survivor merged since.
+    What was filed under the survivor since stays there, for a person to judge. *version* is that
+    of the survivor as read. Raises `ReasonRequired`, `MergeRefused` when it was undone already or
+    the survivor merged since, `RiIsExternal`, `Stale`.
     """
     if not reason.strip():
         raise ReasonRequired("Indiquer pourquoi cette fusion est annulée.")
@@ -113,6 +123,10 @@ def undo(
     pair = sorted((done.survivor_id, done.absorbed_id))
     rows = {one: service.locked(session, one, against_filing=True) for one in pair}
     survivor, absorbed = rows[done.survivor_id], rows[done.absorbed_id]
+    if version is not None and survivor.version != version:
+        raise Stale
+    if not _degraded(session, absorbed.id):
+        feature.require_repository()
     if survivor.merged_into_id is not None:
         raise MergeRefused("Annuler d'abord la fusion suivante.")
     for table, column in _files():
@@ -137,13 +151,20 @@ def listed(session: Session, patient_id: UUID) -> tuple[PatientMerge, ...]:
     return tuple(session.scalars(select(PatientMerge).where(mine).order_by(PatientMerge.at)))
 
 
+def _degraded(session: Session, patient_id: UUID) -> bool:
+    """Say whether the record was created in an emergency, without the repository (R-PAM-04)."""
+    mode = IdentityHistory.evidence["mode"].astext == service.DEGRADED
+    query = select(IdentityHistory.id).where(IdentityHistory.patient_id == patient_id, mode)
+    return session.scalar(query.limit(1)) is not None
+
+
 def _check_ins(session: Session, survivor: Patient, absorbed: Patient) -> None:
     """Refuse two different INS, unless INSi once said that they are one person's (INSHISTO)."""
     mine, theirs = survivor.identity.ins, absorbed.identity.ins
     if mine is None or theirs is None or mine == theirs:
         return
-    query = select(InsiCall.answer).where(InsiCall.patient_id.in_((survivor.id, absorbed.id)))
-    if not any(_links(answer, mine, theirs) for answer in session.scalars(query)):
+    query = select(InsiCall).where(InsiCall.patient_id.in_((survivor.id, absorbed.id)))
+    if not any(_links(call.answer, mine, theirs) for call in session.scalars(query)):
         raise MergeInsConflict
 
 

@@ -1,7 +1,8 @@
 """Tables of identity: patient, history, documents shown, INSi calls, search keys, IPP series.
 
 Columns and constraints only. The database itself refuses a matricule outside récupérée and
-qualifiée, and a status above provisoire for a douteuse or fictive identity.
+qualifiée, and a status above provisoire for a douteuse or fictive identity. A matricule is sealed
+at rest; its keyed digest serves equality search and uniqueness.
 """
 
 from datetime import date, datetime
@@ -11,12 +12,13 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ris.auth.values import Address
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
-from ris.identity.insi_values import CallMode
+from ris.core.sealed import Digest, Kept, Plain, Sealed, sealed_json, sealed_text
+from ris.identity.insi_values import CallMode, Subject
 from ris.identity.states import Event
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 
@@ -47,18 +49,18 @@ class Patient(Base):
         one_of("status", Status),
         one_of("sex", Sex),
         CheckConstraint(
-            f"ins_matricule IS NULL OR status IN ('{Status.RECUPEREE}', '{Status.QUALIFIEE}')",
+            f"ins_sealed IS NULL OR status IN ('{Status.RECUPEREE}', '{Status.QUALIFIEE}')",
             name="ins_by_status",
         ),
-        CheckConstraint("(ins_matricule IS NULL) = (ins_oid IS NULL)", name="ins_whole"),
+        CheckConstraint("num_nulls(ins_sealed, ins_digest, ins_oid) IN (0, 3)", name="ins_whole"),
         CheckConstraint(f"status = '{Status.PROVISOIRE}' OR NOT ({_SINGULAR})", name="blocking"),
         CheckConstraint("merged_into_id <> id", name="merged_elsewhere"),
         Index(
             "uq_patient_ins",
-            "ins_matricule",
+            "ins_digest",
             "ins_oid",
             unique=True,
-            postgresql_where="ins_matricule IS NOT NULL",
+            postgresql_where="ins_digest IS NOT NULL",
         ),
     )
 
@@ -76,16 +78,19 @@ class Patient(Base):
     used_given: Mapped[str] = mapped_column(String(100), default="")
     status: Mapped[str] = mapped_column(default=Status.PROVISOIRE.value)
     attributes: Mapped[list[str]] = mapped_column(JSONB, default=list)
-    ins_matricule: Mapped[str | None] = mapped_column(String(15))
+    ins_sealed: Mapped[Plain | Kept | None] = mapped_column(Sealed)
+    ins_digest: Mapped[str | bytes | None] = mapped_column(Digest("ins"))
     ins_oid: Mapped[str | None] = mapped_column(String(20))
     address: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     phone: Mapped[str] = mapped_column(default="")
-    billing_number: Mapped[str | None] = mapped_column(String(15))
+    billing_sealed: Mapped[Plain | Kept | None] = mapped_column(Sealed)
     to_review: Mapped[bool] = mapped_column(default=False, index=True)
     merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey(_PATIENT), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
     version: Mapped[int] = mapped_column()
+    ins_matricule = sealed_text("ins_sealed", digest="ins_digest")
+    billing_number = sealed_text("billing_sealed")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
 
@@ -115,9 +120,14 @@ class Patient(Base):
         self.used_given = traits.used_given
 
     @property
+    def subject(self) -> Subject:
+        """Whom INSi is asked about: the traits, the birth date as it was told."""
+        return Subject(self.traits, self.birth_date_raw or "")
+
+    @property
     def identity(self) -> PatientIdentity:
         """The patient as other rooms see him. Its `ins` is what the base holds: ask the gate."""
-        held = bool(self.ins_matricule and self.ins_oid)
+        matricule = self.ins_matricule
         return PatientIdentity(
             id=self.id,
             ipp=self.ipp,
@@ -125,7 +135,7 @@ class Patient(Base):
             traits=self.traits,
             status=Status(self.status),
             attributes=frozenset(Attribute(attribute) for attribute in self.attributes),
-            ins=Ins(self.ins_matricule or "", self.ins_oid or "") if held else None,
+            ins=Ins(matricule, self.ins_oid) if matricule and self.ins_oid else None,
             address=Address(**{**self.address, "lines": tuple(self.address.get("lines", ()))}),
             phone=self.phone,
         )
@@ -162,6 +172,7 @@ class IdentityHistory(Base):
     changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     worklist: Mapped[bool] = mapped_column(default=False)
     propagate: Mapped[bool] = mapped_column(default=False)
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class IdentityDocument(Base):
@@ -186,7 +197,7 @@ class IdentityDocument(Base):
 
 
 class InsiCall(Base):
-    """One call of INSi: who, how, with what result, and all that came back (RIS.INS.40, .41)."""
+    """One call of INSi: who, for which structure, how, and all that came back (RIS.INS.40)."""
 
     __tablename__ = "insi_call"
     __table_args__ = (one_of("decision", Decision), one_of("mode", CallMode))
@@ -195,18 +206,20 @@ class InsiCall(Base):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey(_PATIENT), index=True)
     operation: Mapped[str] = mapped_column(String(8))
     mode: Mapped[str]
-    message_id: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)
     at: Mapped[datetime]
     duration_ms: Mapped[int]
     account_id: Mapped[UUID | None] = mapped_column(Uuid)
     ps_idnat: Mapped[str | None]
+    struct_idnat: Mapped[str | None]
     code: Mapped[str | None] = mapped_column(String(2))
     fault: Mapped[str | None]
-    answer: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    answer_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
     traits_digest: Mapped[str] = mapped_column(String(64))
     decision: Mapped[str] = mapped_column(default=Decision.NONE.value)
     decision_reason: Mapped[str] = mapped_column(default="")
     decided_at: Mapped[datetime | None]
+    answer = sealed_json("answer_sealed")
 
 
 class IdentityKey(Base):
@@ -219,6 +232,7 @@ class IdentityKey(Base):
     )
     field: Mapped[str] = mapped_column(String(16), primary_key=True)
     key: Mapped[str] = mapped_column(String(100, collation="C"), primary_key=True, index=True)
+    patient: Mapped[Patient] = relationship(lazy="raise")
 
 
 class IppSeries(Base):

@@ -1,163 +1,130 @@
-"""The API of a record beside others: duplicates, merges, propagation, who received the INS."""
+"""The API of a record beside others: duplicates, merges, collisions, propagation."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request, Response
 
-from ris.auth.dependencies import Principal, require
-from ris.auth.rights import Permission
-from ris.identity import disclosures, duplicates, merge, propagation_run, service
-from ris.identity.feature import IdentityFeature
-from ris.identity.merge_model import PairState
-from ris.identity.propagation_model import IdentityOutbox, Kind, OutboxState
+from ris.identity import collisions, duplicates, merge, propagation_run, service
+from ris.identity.merge_model import CollisionState, IdentityCollision, PairState
+from ris.identity.propagation_model import IdentityOutbox
+from ris.identity.record_schemas import (
+    CollisionDecisionIn,
+    CollisionDetail,
+    CollisionIn,
+    CollisionOut,
+    MergeIn,
+    MergeOut,
+    OutboxOut,
+    PairDecisionOut,
+    PairIn,
+    PairOut,
+    SentOut,
+    SuspectOut,
+    UndoIn,
+    collision_shown,
+    pair_shown,
+)
+from ris.identity.route_inputs import Feature, Reader, Superuser, Validator, Version, etag
 from ris.rem import satisfies
-from ris.web.etag import IfMatch, read_version, tag
+from ris.web.etag import tag
+from ris.web.idempotency import Once
+from ris.web.pages import BadCursor, Page, PageQuery, Paging, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
-Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
-InsReader = Annotated[Principal, Depends(require(Permission.INS_READ))]
-Validator = Annotated[Principal, Depends(require(Permission.IDENTITY_VALIDATE))]
-Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER))]
 
-
-class MergeIn(BaseModel):
-    """The record to absorb, as the caller read it, and why."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    absorbed_id: UUID
-    absorbed_version: int
-    reason: str = Field("", max_length=500)
-
-
-class UndoIn(BaseModel):
-    """Why a merge is undone."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field("", max_length=500)
-
-
-class MergeOut(BaseModel):
-    """A merge; `undone_at` once the records were parted again."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    survivor_id: UUID
-    absorbed_id: UUID
-    at: datetime
-    reason: str
-    account_id: UUID | None
-    undone_at: datetime | None
-    undone_reason: str
-
-
-class SuspectOut(BaseModel):
-    """A record that may be the same person's: how alike (out of 100), why, what was said of it."""
-
-    patient_id: UUID
-    ipp: str
-    version: int
-    status: str
-    score: int
-    reasons: list[str]
-    state: PairState
-
-
-class PairIn(BaseModel):
-    """What a person says of two records: `DOUA` one person, to merge; `HOMA` two persons."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    state: Literal[PairState.PROVEN, PairState.HOMONYMS]
-
-
-class OutboxOut(BaseModel):
-    """One message towards one partner."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    seq: int
-    partner: str
-    kind: Kind
-    event: str
-    to_status: str
-    state: OutboxState
-    attempt_no: int
-    occurred_at: datetime
-    sent_at: datetime | None
-    error: str
-
-
-class DisclosureOut(BaseModel):
-    """One output of the INS: when, from whom, to whom."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    at: datetime
-    sender: str
-    partner: str
-    channel: str
-    reference: str
-
-
-@router.post("/patients/{patient_id}/merges", status_code=201)
+@router.post(
+    "/patients/{patient_id}/merges",
+    status_code=201,
+    response_model=MergeOut,
+    summary="Fusionner un doublon",
+)
 @satisfies()
 def merge_patients(
     patient_id: UUID,
     *,
     body: MergeIn,
-    request: Request,
-    response: Response,
     session: Db,
+    once: Once,
+    feature: Feature,
     principal: Superuser,
-    if_match: IfMatch = None,
-) -> MergeOut:
-    """Fusionne un doublon dans ce dossier, qui garde ses traits, son statut et son INS."""
-    feature: IdentityFeature = request.app.state.identity
-    done = merge.merge(
-        session,
-        feature,
-        patient_id,
-        body.absorbed_id,
-        versions=(read_version(if_match), body.absorbed_version),
-        reason=body.reason,
-        actor=principal.actor,
-    )
-    response.headers["ETag"] = tag(service.get(session, patient_id).version)
-    return MergeOut.model_validate(done)
+    version: Version,
+) -> Response:
+    """Fusionne un doublon dans ce dossier, qui garde ses traits, son statut et son INS.
+
+    `If-Match` porte la version du dossier conservé, qui doit avoir le meilleur statut. Deux INS
+    différentes qu'INSi ne relie pas : 409 `MERGE_INS_CONFLICT`. Tout ce qui était classé sous le
+    doublon passe au dossier conservé ; son IPP reste connu. Référentiel externe : seul un dossier
+    créé en urgence peut être absorbé.
+    """
+
+    def effect() -> MergeOut:
+        done = merge.merge(
+            session,
+            feature,
+            patient_id,
+            body.absorbed_id,
+            versions=(version, body.absorbed_version),
+            reason=body.reason,
+            actor=principal.actor,
+        )
+        return MergeOut.model_validate(done)
+
+    def headers(_: object) -> dict[str, str]:
+        return {"ETag": tag(service.get(session, patient_id).version)}
+
+    return once(principal.account_id, effect, headers=headers)
 
 
-@router.get("/patients/{patient_id}/merges")
+@router.get("/patients/{patient_id}/merges", summary="Fusions d'un dossier")
 @satisfies()
 def list_merges(patient_id: UUID, session: Db, _principal: Reader) -> list[MergeOut]:
-    """Donne les fusions auxquelles ce dossier a pris part."""
+    """Donne les fusions auxquelles ce dossier a pris part, annulées comprises."""
     return [MergeOut.model_validate(one) for one in merge.listed(session, patient_id)]
 
 
-@router.post("/patient-merges/{merge_id}/undo")
+@router.post(
+    "/patient-merges/{merge_id}/undo",
+    status_code=200,
+    response_model=MergeOut,
+    summary="Annuler une fusion",
+)
 @satisfies()
 def undo_merge(
-    merge_id: UUID, body: UndoIn, request: Request, session: Db, principal: Superuser
-) -> MergeOut:
-    """Annule une fusion : chacun reprend ses données, les deux identités sont provisoires."""
-    feature: IdentityFeature = request.app.state.identity
-    done = merge.undo(session, feature, merge_id, reason=body.reason, actor=principal.actor)
-    return MergeOut.model_validate(done)
+    merge_id: UUID,
+    *,
+    body: UndoIn,
+    session: Db,
+    once: Once,
+    feature: Feature,
+    principal: Superuser,
+    version: Version,
+) -> Response:
+    """Annule une fusion : chacun reprend ses données, les deux identités sont provisoires.
+
+    `If-Match` porte la version du dossier conservé. Ce qui y a été classé depuis la fusion y
+    reste, à trier par une personne.
+    """
+
+    def effect() -> MergeOut:
+        done = merge.undo(
+            session, feature, merge_id, version=version, reason=body.reason, actor=principal.actor
+        )
+        return MergeOut.model_validate(done)
+
+    return once(principal.account_id, effect, status=200)
 
 
-@router.get("/patients/{patient_id}/duplicates")
+@router.get("/patients/{patient_id}/duplicates", summary="Doublons potentiels d'un dossier")
 @satisfies()
 def list_duplicates(patient_id: UUID, session: Db, _principal: Reader) -> list[SuspectOut]:
-    """Donne les doublons potentiels du dossier, avec leur score et ses raisons."""
+    """Donne les doublons potentiels du dossier, avec leur score et ses raisons.
+
+    Les paires dites « deux personnes » (HOMA) n'y sont plus.
+    """
     return [
         SuspectOut(
             patient_id=one.patient.id,
@@ -167,22 +134,175 @@ def list_duplicates(patient_id: UUID, session: Db, _principal: Reader) -> list[S
             score=one.score.points,
             reasons=list(one.score.reasons),
             state=one.state,
+            pair_version=one.version,
         )
         for one in duplicates.suspects(session, patient_id)
     ]
 
 
-@router.put("/patients/{patient_id}/duplicates/{other_id}")
+@router.put("/patients/{patient_id}/duplicates/{other_id}", summary="Décider d'une paire")
 @satisfies()
 def decide_duplicate(
-    patient_id: UUID, other_id: UUID, body: PairIn, session: Db, principal: Validator
-) -> PairIn:
-    """Dit d'une paire : doublon avéré (à fusionner), ou deux personnes homonymes."""
-    pair = duplicates.decide(session, patient_id, other_id, body.state, actor=principal.actor)
-    return PairIn.model_validate({"state": pair.state})
+    patient_id: UUID,
+    other_id: UUID,
+    *,
+    body: PairIn,
+    response: Response,
+    session: Db,
+    feature: Feature,
+    principal: Validator,
+    version: Version,
+) -> PairOut:
+    """Dit d'une paire : doublon avéré (à fusionner ensuite), ou deux personnes homonymes.
+
+    `If-Match` porte la version de la paire (`"0"` si rien n'en a été dit). Deux personnes : les
+    deux dossiers reçoivent l'attribut « homonyme », qui avertit sans changer le statut.
+    """
+    pair = duplicates.decide(
+        session,
+        feature,
+        patient_id,
+        other_id,
+        body.state,
+        version=version,
+        reason=body.reason,
+        actor=principal.actor,
+    )
+    response.headers["ETag"] = tag(pair.version)
+    low, high = (service.get(session, one) for one in (pair.low_id, pair.high_id))
+    return pair_shown(duplicates.Listed(pair, low, high))
 
 
-@router.get("/patients/{patient_id}/propagation")
+@router.get(
+    "/patients/{patient_id}/duplicates/{other_id}/history", summary="Historique d'une paire"
+)
+@satisfies()
+def read_duplicate_history(
+    patient_id: UUID, other_id: UUID, session: Db, _principal: Reader
+) -> list[PairDecisionOut]:
+    """Donne tout ce qui a été dit d'une paire : recherche nocturne et décisions, dans l'ordre."""
+    said = duplicates.history(session, patient_id, other_id)
+    return [PairDecisionOut.model_validate(one) for one in said]
+
+
+@router.get("/duplicates", summary="Doublons à traiter")
+@satisfies()
+def list_duplicate_pairs(
+    *,
+    request: Request,
+    response: Response,
+    session: Db,
+    _principal: Reader,
+    paging: Paging,
+    state: Annotated[PairState, Query(description="État des paires voulues")] = PairState.SUSPECT,
+) -> Page[PairOut]:
+    """Donne les paires trouvées chaque nuit ou signalées, les plus ressemblantes d'abord.
+
+    Une paire quitte la liste quand une personne décide (PUT
+    /v1/patients/{id}/duplicates/{autre}) ou quand l'un des dossiers est absorbé.
+    """
+    rows = duplicates.worklist(session, state, paging.limit + 1, _pair_place(paging))
+    shown, following = paging.cut(
+        rows, lambda one: (one.pair.score, str(one.pair.low_id), str(one.pair.high_id))
+    )
+    link(request, response, following)
+    return Page(items=[pair_shown(one) for one in shown], next=following)
+
+
+@router.post(
+    "/patients/{patient_id}/collisions",
+    status_code=201,
+    response_model=CollisionOut,
+    summary="Signaler une collision",
+)
+@satisfies()
+def declare_collision(
+    patient_id: UUID,
+    *,
+    body: CollisionIn,
+    session: Db,
+    once: Once,
+    principal: Validator,
+    version: Version,
+) -> Response:
+    """Signale que le dossier mêle peut-être deux personnes ; il entre dans la liste à revoir.
+
+    `If-Match` porte la version du dossier. Rien d'autre ne change tant que personne n'a conclu.
+    """
+
+    def effect() -> CollisionOut:
+        row = collisions.declare(
+            session,
+            patient_id,
+            suspected_since=body.suspected_since,
+            reason=body.reason,
+            version=version,
+            actor=principal.actor,
+        )
+        return collision_shown(row)
+
+    return once(principal.account_id, effect, headers=etag)
+
+
+@router.get("/collisions", summary="Collisions")
+@satisfies()
+def list_collisions(
+    *,
+    request: Request,
+    response: Response,
+    session: Db,
+    _principal: Reader,
+    paging: Paging,
+    state: Annotated[CollisionState, Query(description="État voulu")] = CollisionState.SUSPECT,
+) -> Page[CollisionOut]:
+    """Donne les collisions soupçonnées (ou de l'état demandé), par ancienneté."""
+    rows, following = collisions.listed(session, state, paging)
+    link(request, response, following)
+    return Page(items=[collision_shown(row) for row in rows], next=following)
+
+
+@router.get("/collisions/{collision_id}", summary="Lire une collision")
+@satisfies()
+def read_collision(
+    collision_id: UUID, response: Response, session: Db, feature: Feature, _principal: Reader
+) -> CollisionDetail:
+    """Donne une collision et les documents partis depuis le premier jour suspect."""
+    row = collisions.get(session, collision_id)
+    response.headers["ETag"] = tag(row.version)
+    return _detail(session, feature, row)
+
+
+@router.put("/collisions/{collision_id}", summary="Conclure sur une collision")
+@satisfies()
+def settle_collision(
+    collision_id: UUID,
+    *,
+    body: CollisionDecisionIn,
+    response: Response,
+    session: Db,
+    feature: Feature,
+    principal: Validator,
+    version: Version,
+) -> CollisionDetail:
+    """Conclut : avérée (COLV), l'identité devient douteuse et plus rien ne part ; ou écartée.
+
+    La réponse liste ce qui est parti depuis le premier jour suspect, à corriger dans le DMP et
+    par MSSanté.
+    """
+    row = collisions.settle(
+        session,
+        feature,
+        collision_id,
+        body.state,
+        version=version,
+        reason=body.reason,
+        actor=principal.actor,
+    )
+    response.headers["ETag"] = tag(row.version)
+    return _detail(session, feature, row)
+
+
+@router.get("/patients/{patient_id}/propagation", summary="Messages d'identité d'un dossier")
 @satisfies("RIS.INS.34", "RIS.INS.36")
 def list_propagation(patient_id: UUID, session: Db, _principal: Reader) -> list[OutboxOut]:
     """Donne les messages d'identité émis ou à émettre vers les systèmes rattachés."""
@@ -190,17 +310,37 @@ def list_propagation(patient_id: UUID, session: Db, _principal: Reader) -> list[
     return [OutboxOut.model_validate(row) for row in rows]
 
 
-@router.post("/identity-outbox/{outbox_id}/retry")
+@router.post(
+    "/identity-outbox/{outbox_id}/retry",
+    status_code=200,
+    response_model=OutboxOut,
+    summary="Renvoyer un message d'identité",
+)
 @satisfies()
-def retry_propagation(outbox_id: UUID, session: Db, principal: Superuser) -> OutboxOut:
-    """Renvoie un message d'identité refusé par un partenaire."""
-    row = propagation_run.retry(session, outbox_id, actor=principal.actor)
-    return OutboxOut.model_validate(row)
+def retry_propagation(outbox_id: UUID, session: Db, once: Once, principal: Superuser) -> Response:
+    """Renvoie un message d'identité refusé par un partenaire, et ceux qui attendaient derrière."""
+
+    def effect() -> OutboxOut:
+        row = propagation_run.retry(session, outbox_id, actor=principal.actor)
+        return OutboxOut.model_validate(row)
+
+    return once(principal.account_id, effect, status=200)
 
 
-@router.get("/patients/{patient_id}/ins-disclosures")
-@satisfies("RIS.INS.51")
-def list_disclosures(patient_id: UUID, session: Db, principal: InsReader) -> list[DisclosureOut]:
-    """Donne les partenaires qui ont reçu l'INS de ce patient : quand, de qui, à qui."""
-    rows = disclosures.listed(session, patient_id, actor=principal.actor)
-    return [DisclosureOut.model_validate(row) for row in rows]
+def _detail(session: Db, feature: Feature, row: IdentityCollision) -> CollisionDetail:
+    sent = feature.sent_since(session, row.patient_id, row.suspected_since)
+    listed = [SentOut.model_validate(one) for one in sent]
+    return CollisionDetail(**collision_shown(row).model_dump(), sent=listed)
+
+
+def _pair_place(paging: PageQuery) -> duplicates.Place | None:
+    """Return where the page starts; raises `BadCursor`."""
+    match paging.after:
+        case None:
+            return None
+        case (int(score), str(low), str(high)):
+            try:
+                return duplicates.Place(score, UUID(low), UUID(high))
+            except ValueError as error:
+                raise BadCursor from error
+    raise BadCursor

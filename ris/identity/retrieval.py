@@ -23,7 +23,7 @@ from ris.identity.errors import (
     ValidationRight,
 )
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_values import InsiPerson, person_of
+from ris.identity.insi_values import Caller, InsiPerson, Subject, person_of
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import (
     check_differences,
@@ -33,7 +33,7 @@ from ris.identity.rules import (
     traits_digest,
 )
 from ris.identity.search import index
-from ris.identity.service import active, changes_between, get, locked
+from ris.identity.service import active, changes_between, current, get
 from ris.identity.states import Event, transition
 from ris.identity.traits import first_given_in
 from ris.identity.validation import checked_traits
@@ -57,13 +57,16 @@ class Retrieval:
 
 
 @satisfies("RIS.INS.28")
-def prepare(session: Session, patient_id: UUID) -> Traits:
-    """Return the traits to search with, or refuse the call before anything leaves."""
+def prepare(session: Session, feature: IdentityFeature, patient_id: UUID) -> Subject:
+    """Return whom to search for, or refuse the call before anything leaves.
+
+    Retrieval belongs to the repository (ins.md §5.1): raises `RiIsExternal`.
+    """
+    feature.require_repository()
     patient = active(get(session, patient_id))
-    traits = patient.traits
-    check_may_call_insi(traits, patient.identity.attributes)
+    check_may_call_insi(patient.traits, patient.identity.attributes)
     transition(Status(patient.status), patient.identity.attributes, Event.INSI_ACCEPTED)
-    return traits
+    return patient.subject
 
 
 @satisfies("RIS.INS.13")
@@ -71,17 +74,18 @@ def keep(
     session: Session,
     feature: IdentityFeature,
     patient_id: UUID,
-    traits: Traits,
+    subject: Subject,
     asked: tuple[Asked, ...],
     *,
+    caller: Caller,
     actor: Actor,
 ) -> Retrieval:
     """Write every call with its return, and give what the user must see.
 
-    *traits* are those `prepare` gave: an answer is good for them and no others.
+    *subject* is what `prepare` gave: an answer is good for those traits and no others.
     """
     patient = get(session, patient_id)
-    made = written(session, patient, asked, feature.settings.insi, traits=traits, actor=actor)
+    made = written(session, patient, asked, subject=subject, caller=caller, actor=actor)
     found = asked[-1].answer.person if asked[-1].answer else None
     return _shown(feature, patient, made, found)
 
@@ -93,6 +97,7 @@ def accept(
     patient_id: UUID,
     retrieval_id: UUID,
     *,
+    version: int | None = None,
     validation_right: bool,
     reason: str,
     actor: Actor,
@@ -101,15 +106,17 @@ def accept(
 
     A validée identity becomes qualifiée, which wants the *validation_right* (auth.md §9.2).
     Raises the guards of `rules.check_insi_answer` and `rules.check_differences`,
-    `ValidationRight`, `DocumentCheckStale`, `InsAlreadyAttached`, `InsiRetrievalUnusable`.
+    `ValidationRight`, `DocumentCheckStale`, `InsAlreadyAttached`, `InsiRetrievalUnusable`,
+    `RiIsExternal`, `Stale`.
     """
-    patient, call = _pending(session, patient_id, retrieval_id)
+    feature.require_repository()
+    patient, call = _pending(session, patient_id, retrieval_id, version)
     person = person_of(call.answer)
     before, status = patient.traits, Status(patient.status)
     _check_import(feature, patient, person)
     check_differences(
         status,
-        compare(before, person.traits),
+        compare(before, person.traits, patient.birth_date_raw or ""),
         reason=reason,
         major_blocks_qualification=feature.settings.major_difference_blocks_qualification,
     )
@@ -137,10 +144,16 @@ def accept(
 
 
 def reject(
-    session: Session, patient_id: UUID, retrieval_id: UUID, *, reason: str, actor: Actor
+    session: Session,
+    patient_id: UUID,
+    retrieval_id: UUID,
+    *,
+    version: int | None = None,
+    reason: str,
+    actor: Actor,
 ) -> Patient:
     """Leave the identity as it is: the person that INSi found is not this patient."""
-    patient, call = _pending(session, patient_id, retrieval_id)
+    patient, call = _pending(session, patient_id, retrieval_id, version)
     _decide(call, Decision.REJECTED, reason)
     session.flush()
     _journal(session, "insi.rejected", patient, call=call, actor=actor, status=patient.status)
@@ -183,7 +196,7 @@ def _shown(
     except RisError as error:
         blocked = error
     traits = patient.traits
-    rows = compare(traits, person.traits)
+    rows = compare(traits, person.traits, patient.birth_date_raw or "")
     return Retrieval(calls, rows, first_given_alert(traits, person), blocked)
 
 
@@ -192,12 +205,14 @@ def _check_import(feature: IdentityFeature, patient: Patient, person: InsiPerson
         person,
         patient.identity.attributes,
         production=feature.production,
-        tolerate_bad_key=feature.settings.insi.tolerate_bad_key,
+        tolerate_bad_key=feature.settings.insi.tolerate_bad_key and not feature.production,
     )
 
 
-def _pending(session: Session, patient_id: UUID, retrieval_id: UUID) -> tuple[Patient, InsiCall]:
-    patient = active(locked(session, patient_id))
+def _pending(
+    session: Session, patient_id: UUID, retrieval_id: UUID, version: int | None
+) -> tuple[Patient, InsiCall]:
+    patient = current(session, patient_id, version)
     call = session.get(InsiCall, retrieval_id)
     if call is None or call.patient_id != patient.id or call.decision != Decision.PENDING:
         raise InsiRetrievalUnusable("Ce retour INSi n'attend pas de décision pour ce patient.")

@@ -1,95 +1,137 @@
-"""The identity API: patients, search, INSi, documents, attributes, history. No rule here."""
+"""The identity API: patients, search, documents shown, attributes, history. No rule here."""
 
+from contextlib import suppress
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from ris.auth.dependencies import Principal, require
+from ris.auth.dependencies import require
 from ris.auth.rights import Permission
-from ris.core.db import Database
-from ris.core.errors import NotConfigured
-from ris.identity import calls, retrieval, schemas, search, service, validation, verification
+from ris.identity import insi_routes, journals, schemas, search, service, validation
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_values import VitaleQuery
-from ris.identity.model import Patient
-from ris.identity.values import Attribute, Traits
+from ris.identity.route_inputs import (
+    Feature,
+    InsReader,
+    Reader,
+    Version,
+    Writer,
+    answered,
+    changed,
+    etag,
+    kept,
+)
+from ris.identity.values import Attribute
 from ris.rem import satisfies
-from ris.web.etag import IfMatch, read_version
+from ris.web.idempotency import Once
+from ris.web.pages import BadCursor, Page, PageQuery, Paging, encode, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
+router.include_router(insi_routes.router)
 
 
-def _feature(request: Request) -> IdentityFeature:
-    feature: IdentityFeature = request.app.state.identity
-    return feature
-
-
-def _version(if_match: IfMatch = None) -> int:
-    """Return the version the caller read; raises PreconditionRequired."""
-    return read_version(if_match)
-
-
-Feature = Annotated[IdentityFeature, Depends(_feature)]
-Version = Annotated[int, Depends(_version)]
-Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
-Writer = Annotated[Principal, Depends(require(Permission.PATIENT_WRITE))]
-InsReader = Annotated[Principal, Depends(require(Permission.INS_READ))]
-InsiCaller = Annotated[Principal, Depends(require(Permission.INSI_CALL))]
-
-
-@router.post("/patients", status_code=201)
+@router.post(
+    "/patients",
+    status_code=201,
+    response_model=schemas.PatientOut,
+    summary="Créer un dossier patient",
+)
 @satisfies("RIS.INS.01", "RIS.INS.11", "RIS.INS.12")
 def create_patient(
-    body: schemas.PatientIn, session: Db, feature: Feature, principal: Writer, response: Response
-) -> schemas.PatientOut:
-    """Crée un dossier patient, au statut « identité provisoire »."""
-    patient = service.create(session, feature, body.typed(), body.contact(), actor=principal.actor)
-    return _shown(patient, feature, principal, response)
+    body: schemas.PatientIn, session: Db, once: Once, feature: Feature, principal: Writer
+) -> Response:
+    """Crée un dossier au statut « identité provisoire » et lui attribue un IPP.
+
+    Nom de naissance, premier prénom, date de naissance, sexe et lieu de naissance sont
+    obligatoires. Chaque champ fautif a sa ligne dans `errors` (422 `TRAITS_REFUSED`) ; rien n'est
+    corrigé ni écrit à moitié. Rechercher d'abord le patient (GET /v1/patients). Sur un site dont
+    le référentiel d'identités est externe : 403 `RI_IS_EXTERNAL`, sauf création d'urgence
+    (`degraded`).
+    """
+
+    def effect() -> schemas.PatientOut:
+        patient = service.create(
+            session,
+            feature,
+            body.typed(),
+            body.contact(),
+            degraded=body.degraded,
+            actor=principal.actor,
+        )
+        return kept(session, patient, feature, principal, once.key)
+
+    return once(principal.account_id, effect, headers=etag)
 
 
-@router.get("/patients")
+@router.get("/patients", summary="Rechercher un patient")
 @satisfies("RIS.INS.07", "RIS.INS.09", "RIS.INS.10")
 def search_patients(
     *,
+    request: Request,
+    response: Response,
     session: Db,
     feature: Feature,
     principal: Reader,
-    birth_date: date | None = None,
-    name: Annotated[str, Query(max_length=100)] = "",
-    given: Annotated[str, Query(max_length=100)] = "",
-    ipp: Annotated[str, Query(max_length=32)] = "",
-) -> schemas.PatientList:
-    """Recherche par date de naissance (et premières lettres), ou par IPP."""
+    paging: Paging,
+    birth_date: Annotated[
+        date | None, Query(description="Date de naissance, AAAA-MM-JJ", examples=["1990-01-31"])
+    ] = None,
+    name: Annotated[
+        str,
+        Query(max_length=100, description="Premières lettres du nom de naissance ou utilisé"),
+    ] = "",
+    given: Annotated[
+        str,
+        Query(max_length=100, description="Premières lettres de n'importe quel prénom"),
+    ] = "",
+    ipp: Annotated[str, Query(max_length=32, description="IPP exact ; seul critère alors")] = "",
+) -> Page[schemas.PatientOut]:
+    """Recherche par date de naissance, affinée par des premières lettres, ou par IPP.
+
+    Accents, apostrophes, traits d'union et espaces ne comptent pas. Sans date ni IPP : 422
+    `SEARCH_TOO_BROAD`. L'IPP d'un dossier absorbé donne le dossier qui l'a absorbé. La liste ne
+    porte jamais d'INS : ouvrir le dossier.
+    """
     wanted = search.Criteria(birth_date=birth_date, name=name, given=given, ipp=ipp)
-    return _listed(service.find(session, wanted, feature.settings, actor=principal.actor), feature)
+    found = service.find(session, wanted, feature.settings, _slice(paging), actor=principal.actor)
+    following = _place(found)
+    link(request, response, following)
+    return Page(items=_listed(found, feature), next=following)
 
 
-@router.post("/patients/search")
+@router.post("/patients/search", summary="Rechercher par matricule INS")
 @satisfies("RIS.INS.08")
 def search_patients_by_ins(
     body: schemas.SearchIn, session: Db, feature: Feature, principal: InsReader
-) -> schemas.PatientList:
-    """Recherche par matricule INS complet, clé contrôlée ; jamais dans une adresse."""
+) -> Page[schemas.PatientOut]:
+    """Recherche par matricule INS complet, clé contrôlée d'abord (422 `INS_KEY_INVALID`).
+
+    Le matricule voyage dans le corps, jamais dans une adresse. Un résultat au plus par autorité.
+    """
     wanted = search.Criteria(matricule=body.matricule.strip().upper())
-    return _listed(service.find(session, wanted, feature.settings, actor=principal.actor), feature)
+    found = service.find(session, wanted, feature.settings, actor=principal.actor)
+    return Page(items=_listed(found, feature))
 
 
-@router.get("/patients/{patient_id}")
+@router.get("/patients/{patient_id}", summary="Lire un dossier patient")
 @satisfies("RIS.INS.02", "RIS.INS.03", "RIS.INS.05")
 def read_patient(
     patient_id: UUID, session: Db, feature: Feature, principal: Reader, response: Response
 ) -> schemas.PatientOut:
-    """Donne le dossier ; l'INS seulement si l'identité est qualifiée et l'accès habilité."""
+    """Donne le dossier ; l'INS seulement si l'identité est qualifiée et l'accès habilité.
+
+    Chaque lecture est au journal ; celle de l'INS y a sa propre ligne. `ETag` porte la version à
+    renvoyer dans `If-Match`.
+    """
     right = Permission.INS_READ in principal.permissions
     patient = service.consult(session, patient_id, ins_right=right, actor=principal.actor)
-    return _shown(patient, feature, principal, response)
+    return answered(patient, feature, principal, response)
 
 
-@router.patch("/patients/{patient_id}")
+@router.patch("/patients/{patient_id}", summary="Modifier un dossier patient")
 @satisfies("RIS.INS.29", "RIS.INS.31")
 def edit_patient(
     patient_id: UUID,
@@ -101,7 +143,12 @@ def edit_patient(
     version: Version,
     response: Response,
 ) -> schemas.PatientOut:
-    """Modifie des traits ou les coordonnées ; un trait verrouillé demande l'habilitation."""
+    """Modifie des traits ou les coordonnées ; les champs absents restent en l'état.
+
+    Un trait strict d'une identité récupérée ou qualifiée demande l'habilitation « corriger une
+    identité verrouillée » (403 `IDENTITY_TRAITS_LOCKED`) et un motif ; l'INS est alors retirée et
+    le statut redescend. Référentiel externe : 403 `RI_IS_EXTERNAL` pour tout trait strict.
+    """
     patient = service.edit(
         session,
         feature,
@@ -113,125 +160,56 @@ def edit_patient(
         reason=body.reason,
         actor=principal.actor,
     )
-    return _shown(patient, feature, principal, response)
+    return changed(session, patient, feature, principal, response)
 
 
-@router.post("/patients/{patient_id}/insi-search", status_code=201)
-@satisfies("RIS.INS.06", "RIS.INS.40", "RIS.INS.50")
-def search_insi(
-    patient_id: UUID,
-    *,
-    body: schemas.InsiSearchIn,
-    request: Request,
-    feature: Feature,
-    principal: InsiCaller,
-) -> schemas.RetrievalOut:
-    """Interroge INSi et donne la comparaison à confirmer ; ne change pas l'identité."""
-    database: Database = request.app.state.database
-    with database.transaction() as session:
-        traits = retrieval.prepare(session, patient_id)
-    asked = _asked(feature, principal, traits, body.query())
-    with database.transaction() as session:
-        kept = retrieval.keep(session, feature, patient_id, traits, asked, actor=principal.actor)
-        shown = schemas.retrieval_shown(kept)
-    if (failure := asked[-1].error) is not None:
-        raise failure
-    return shown
-
-
-@router.post("/patients/{patient_id}/insi-verification", status_code=201)
-@satisfies("RIS.INS.42", "RIS.INS.43")
-def verify_insi(
-    patient_id: UUID, request: Request, feature: Feature, principal: InsiCaller
-) -> schemas.VerificationOut:
-    """Vérifie l'INS du dossier ; un KO retire le matricule et ramène à provisoire."""
-    database: Database = request.app.state.database
-    with database.transaction() as session:
-        traits = verification.prepare(session, patient_id)
-    asked = _asked(feature, principal, traits, None)
-    with database.transaction() as session:
-        kept = verification.keep(session, feature, patient_id, traits, asked, actor=principal.actor)
-        right = Permission.INS_READ in principal.permissions
-        patient = schemas.shown(kept.patient, feature.settings.banner, ins_right=right)
-        made = [schemas.call_shown(call) for call in kept.calls]
-    if (failure := asked[-1].error) is not None:
-        raise failure
-    return schemas.VerificationOut(result=kept.verdict, calls=made, patient=patient)
-
-
-@router.get("/identity-worklist")
-@satisfies("RIS.INS.43")
-def read_identity_worklist(session: Db, feature: Feature, principal: Reader) -> schemas.PatientList:
-    """Donne les identités à revoir, après un échec de vérification."""
-    rows = verification.worklist(session, actor=principal.actor)
-    return _listed(search.Found(rows, more=False), feature)
-
-
-@router.post("/patients/{patient_id}/insi-acceptance", status_code=201)
-@satisfies("RIS.INS.13", "RIS.INS.23", "RIS.INS.25")
-def decide_insi(
-    patient_id: UUID,
-    *,
-    body: schemas.InsiDecisionIn,
-    session: Db,
-    feature: Feature,
-    principal: InsiCaller,
-    response: Response,
-) -> schemas.PatientOut:
-    """Accepte ou rejette l'identité renvoyée par INSi."""
-    if body.decision == "reject":
-        patient = retrieval.reject(
-            session, patient_id, body.retrieval_id, reason=body.reason, actor=principal.actor
-        )
-    else:
-        patient = retrieval.accept(
-            session,
-            feature,
-            patient_id,
-            body.retrieval_id,
-            validation_right=Permission.IDENTITY_VALIDATE in principal.permissions,
-            reason=body.reason,
-            actor=principal.actor,
-        )
-    return _shown(patient, feature, principal, response)
-
-
-@router.get("/patients/{patient_id}/insi-calls")
-@satisfies("RIS.INS.04", "RIS.INS.40")
-def list_insi_calls(
-    patient_id: UUID, session: Db, principal: InsiCaller
-) -> list[schemas.InsiCallOut]:
-    """Donne le journal des appels INSi du dossier : qui, quand, comment, quel code retour."""
-    made = calls.listed(session, patient_id, actor=principal.actor)
-    return [schemas.call_shown(call) for call in made]
-
-
-@router.post("/patients/{patient_id}/documents", status_code=201)
+@router.post(
+    "/patients/{patient_id}/documents",
+    status_code=201,
+    response_model=schemas.DocumentOut,
+    summary="Enregistrer le titre présenté",
+)
 @satisfies("RIS.INS.18", "RIS.INS.20", "RIS.INS.24")
 def record_document(
     patient_id: UUID,
     *,
     body: schemas.DocumentIn,
     session: Db,
+    once: Once,
     feature: Feature,
     principal: Writer,
-    response: Response,
-) -> schemas.DocumentOut:
-    """Enregistre le type de la pièce présentée et, sur demande, valide l'identité."""
-    document = validation.record_document(
-        session,
-        feature,
-        patient_id,
-        validation.Shown(body.type, body.expires_on, body.companion),
-        validate=body.validate_identity,
-        validation_right=Permission.IDENTITY_VALIDATE in principal.permissions,
-        actor=principal.actor,
-    )
-    shown = _shown(service.get(session, patient_id), feature, principal, response)
-    return schemas.document_shown(document, shown)
+    version: Version,
+) -> Response:
+    """Enregistre le type de la pièce présentée et, sur demande, valide l'identité.
+
+    `If-Match` dit quels traits ont été comparés à la pièce. Seul un titre de haut niveau de
+    confiance et en cours de validité valide, par une personne habilitée ; ni numéro ni image.
+    """
+
+    def effect() -> schemas.DocumentOut:
+        document = validation.record_document(
+            session,
+            feature,
+            patient_id,
+            validation.Shown(body.type, body.expires_on, body.companion),
+            version=version,
+            validate=body.validate_identity,
+            validation_right=Permission.IDENTITY_VALIDATE in principal.permissions,
+            actor=principal.actor,
+        )
+        patient = service.get(session, patient_id)
+        return schemas.document_shown(
+            document, kept(session, patient, feature, principal, once.key)
+        )
+
+    return once(principal.account_id, effect, headers=etag)
 
 
-@router.get("/identity-documents", dependencies=[Depends(require(Permission.PATIENT_READ))])
+@router.get(
+    "/identity-documents",
+    dependencies=[Depends(require(Permission.PATIENT_READ))],
+    summary="Lister les titres d'identité du site",
+)
 @satisfies("RIS.INS.19")
 def list_document_types(feature: Feature) -> list[schemas.DocumentTypeOut]:
     """Donne les titres d'identité acceptés par le site et leur niveau de confiance."""
@@ -239,7 +217,7 @@ def list_document_types(feature: Feature) -> list[schemas.DocumentTypeOut]:
     return [schemas.DocumentTypeOut.model_validate(one, from_attributes=True) for one in documents]
 
 
-@router.put("/patients/{patient_id}/attributes/{attribute}")
+@router.put("/patients/{patient_id}/attributes/{attribute}", summary="Poser un attribut")
 @satisfies("RIS.INS.27")
 def set_attribute(
     patient_id: UUID,
@@ -252,7 +230,11 @@ def set_attribute(
     version: Version,
     response: Response,
 ) -> schemas.PatientOut:
-    """Pose un attribut ; « douteuse » et « fictive » ramènent l'identité à provisoire."""
+    """Pose un attribut ; « douteuse » et « fictive » ramènent l'identité à provisoire, sans INS.
+
+    « homonyme » avertit et ne change pas le statut ; « fictive » ne se combine avec aucun autre
+    (409 `IDENTITY_ATTRIBUTE_CONFLICT`).
+    """
     patient = validation.set_attribute(
         session,
         feature,
@@ -262,10 +244,10 @@ def set_attribute(
         reason=body.reason,
         actor=principal.actor,
     )
-    return _shown(patient, feature, principal, response)
+    return changed(session, patient, feature, principal, response)
 
 
-@router.delete("/patients/{patient_id}/attributes/{attribute}")
+@router.delete("/patients/{patient_id}/attributes/{attribute}", summary="Retirer un attribut")
 @satisfies()
 def remove_attribute(
     patient_id: UUID,
@@ -276,7 +258,7 @@ def remove_attribute(
     principal: Writer,
     version: Version,
     response: Response,
-    reason: Annotated[str, Query(max_length=500)] = "",
+    reason: Annotated[str, Query(max_length=500, description="Motif")] = "",
 ) -> schemas.PatientOut:
     """Retire un attribut ; le statut ne remonte pas de lui-même."""
     patient = validation.remove_attribute(
@@ -288,42 +270,50 @@ def remove_attribute(
         reason=reason,
         actor=principal.actor,
     )
-    return _shown(patient, feature, principal, response)
+    return changed(session, patient, feature, principal, response)
 
 
-@router.get("/patients/{patient_id}/history")
+@router.get("/patients/{patient_id}/history", summary="Historique d'une identité")
 @satisfies("RIS.INS.26")
-def read_history(patient_id: UUID, session: Db, principal: Reader) -> list[schemas.HistoryOut]:
-    """Donne l'historique des statuts : avant, après, quand, par qui, pourquoi."""
-    return [
-        schemas.history_shown(row)
-        for row in service.history(session, patient_id, actor=principal.actor)
-    ]
+def read_history(
+    *,
+    request: Request,
+    response: Response,
+    patient_id: UUID,
+    session: Db,
+    principal: Reader,
+    paging: Paging,
+) -> Page[schemas.HistoryOut]:
+    """Donne l'historique des statuts, du plus ancien au plus récent : quoi, quand, qui, pourquoi.
+
+    Les noms des champs modifiés y sont, jamais leurs valeurs.
+    """
+    window = journals.Window(patient_id=patient_id)
+    rows, following = journals.changes(session, window, paging, actor=principal.actor)
+    link(request, response, following)
+    return Page(items=[schemas.history_shown(row) for row in rows], next=following)
 
 
-def _shown(
-    patient: Patient, feature: IdentityFeature, principal: Principal, response: Response
-) -> schemas.PatientOut:
-    response.headers["ETag"] = f'"{patient.version}"'
-    right = Permission.INS_READ in principal.permissions
-    return schemas.shown(patient, feature.settings.banner, ins_right=right)
-
-
-def _asked(
-    feature: IdentityFeature, principal: Principal, traits: Traits, vitale: VitaleQuery | None
-) -> tuple[calls.Asked, ...]:
-    """Call INSi outside any transaction, in the name of the caller's structure."""
-    settings = feature.settings.insi
-    structure = principal.actor.acting_struct_idnat or settings.structure
-    if not structure:
-        raise NotConfigured("Aucune structure pour l'appel INSi.")
-    return calls.ask(
-        feature.require_insi(), traits, vitale, structure=structure, limit=settings.max_calls
-    )
-
-
-def _listed(found: search.Found, feature: IdentityFeature) -> schemas.PatientList:
+def _listed(found: search.Found, feature: IdentityFeature) -> list[schemas.PatientOut]:
     """A list shows no INS: the record does, and journals it."""
     extra = feature.settings.banner
-    items = [schemas.shown(patient, extra, ins_right=False) for patient in found.patients]
-    return schemas.PatientList(items=items, more=found.more)
+    return [schemas.shown(patient, extra, ins_right=False) for patient in found.patients]
+
+
+def _slice(paging: PageQuery) -> search.Slice:
+    """Return the part of the list that a page asks for; raises `BadCursor`."""
+    match paging.after:
+        case None:
+            return search.Slice(paging.limit)
+        case (str(family), str(given), str(last)):
+            with suppress(ValueError):
+                return search.Slice(paging.limit, (family, given, UUID(last)))
+    raise BadCursor
+
+
+def _place(found: search.Found) -> str | None:
+    """Return the cursor of the page after *found*; None on the last one."""
+    if not found.more:
+        return None
+    last = found.patients[-1]
+    return encode((last.birth_family, last.first_birth_given, str(last.id)))

@@ -1,62 +1,89 @@
-"""The JSON of the identity routes. The INS leaves by `shown` only, through the single gate."""
+"""The JSON of a patient record. The INS leaves by `shown` only, through the single gate."""
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.values import Address
 from ris.identity.banner import BannerField, banner
-from ris.identity.comparison import Difference
-from ris.identity.insi_values import CallMode, VitaleQuery
+from ris.identity.entry import Contact
 from ris.identity.matricule import nature_of
-from ris.identity.model import IdentityDocument, IdentityHistory, InsiCall, Patient
-from ris.identity.retrieval import Retrieval
+from ris.identity.model import IdentityDocument, IdentityHistory, Patient
 from ris.identity.rules import ins_to_output, locked_fields
-from ris.identity.service import Contact
 from ris.identity.states import Event
 from ris.identity.traits import TypedTraits
 from ris.identity.values import Attribute, Status
-from ris.identity.verification import Verdict
 
-_LOCK_REASON = "Trait issu d'INSi : modification réservée aux personnes habilitées."
-_NEVER_TYPED = "Champ jamais saisi : rempli par INSi."
+_LOCK_REASON: Final = "Trait issu d'INSi : modification réservée aux personnes habilitées."
+_NEVER_TYPED: Final = "Champ jamais saisi : rempli par INSi."
+_NAME_RULE: Final = "majuscules sans accent, trait d'union, apostrophe, espace ; 100 caractères"
+Account = Annotated[UUID | None, Field(description="Compte de la personne ; null : le logiciel")]
+PsIdNat = Annotated[
+    str | None, Field(description="Identifiant national du professionnel (PS_IdNat)")
+]
+Instant = Annotated[datetime, Field(description="Date et heure, avec fuseau")]
+Reason = Annotated[str, Field(max_length=500, description="Motif, porté à l'historique")]
 
 
-class _In(BaseModel):
+class Body(BaseModel):
+    """A request body: unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class AddressIn(_In):
-    """A postal address."""
+class AddressIn(Body):
+    """Une adresse postale."""
 
-    lines: list[str] = Field(default_factory=list, max_length=5)
-    postal_code: str = Field("", max_length=10)
-    city: str = Field("", max_length=100)
-    country: str = Field("", max_length=100)
+    lines: list[str] = Field(
+        default_factory=list, description="Lignes d'adresse, 5 au plus", examples=[["1 RUE HAUTE"]]
+    )
+    postal_code: str = Field("", description="Code postal", examples=["69003"])
+    city: str = Field("", description="Commune", examples=["LYON"])
+    country: str = Field("", description="Pays, vide pour la France")
 
     def value(self) -> Address:
         """Return the plain value."""
         return Address(tuple(self.lines), self.postal_code, self.city, self.country)
 
 
-class PatientIn(_In):
-    """A record to create: the five traits without which it is refused, then optional fields."""
+class _TraitsIn(Body):
+    """The traits and contact details a user may type; faults are reported by the entry rules."""
 
-    birth_family: str = Field("", description="Nom de naissance")
-    first_birth_given: str = Field("", description="Premier prénom de naissance")
-    birth_date: str = Field("", description="Date de naissance, AAAA-MM-JJ")
-    sex: str = Field("", description="Sexe : F, M ou I")
-    birth_place: str = Field("", description="Code INSEE du lieu de naissance, 99999 si inconnu")
-    birth_given_names: str = Field("", description="Liste des prénoms de naissance")
-    used_family: str = Field("", description="Nom utilisé")
-    used_given: str = Field("", description="Prénom utilisé")
-    address: AddressIn | None = None
-    phone: str | None = Field(None, max_length=30)
+    birth_family: str = Field(
+        "", description=f"Nom de naissance : {_NAME_RULE}", examples=["EXEMPLE"]
+    )
+    first_birth_given: str = Field(
+        "", description=f"Premier prénom de naissance : {_NAME_RULE}", examples=["CAMILLE"]
+    )
+    birth_date: str = Field(
+        "", description="Date de naissance réelle, AAAA-MM-JJ", examples=["1990-01-31"]
+    )
+    sex: str = Field("", description="Sexe : F, M, ou I si indéterminé", examples=["F"])
+    birth_place: str = Field(
+        "",
+        description="Code INSEE (COG) du lieu de naissance : commune, 99 + pays, ou 99999 si "
+        "inconnu. Ce n'est pas un code postal.",
+        examples=["69383"],
+    )
+    birth_given_names: str = Field(
+        "",
+        description="Liste des prénoms de naissance séparés par des espaces ; commence par le "
+        "premier prénom, qui en tient lieu si elle est absente",
+        examples=["CAMILLE ANNE"],
+    )
+    used_family: str = Field("", description="Nom utilisé, s'il diffère", examples=["MODELE"])
+    used_given: str = Field("", description="Prénom utilisé, s'il diffère", examples=["CAM"])
+    address: AddressIn | None = Field(None, description="Adresse ; absente : inchangée")
+    phone: str | None = Field(
+        None, description="Téléphone, 30 caractères au plus", examples=["+33 1 99 00 12 34"]
+    )
     billing_number: str | None = Field(
-        None, max_length=15, description="Numéro de sécurité sociale de facturation"
+        None,
+        description="Numéro de sécurité sociale de facturation, 15 caractères, clé comprise ; "
+        "vide pour l'effacer",
     )
 
     def typed(self) -> TypedTraits:
@@ -69,209 +96,151 @@ class PatientIn(_In):
         return Contact(address, self.phone, self.billing_number)
 
 
-class PatientEdit(PatientIn):
-    """Fields to change: those absent stay as they are."""
+class PatientIn(_TraitsIn):
+    """Un dossier à créer : cinq traits obligatoires, le reste facultatif."""
 
-    reason: str = Field(
-        "", max_length=500, description="Motif, obligatoire sur un trait verrouillé"
+    degraded: bool = Field(
+        False,
+        description="Création locale d'urgence, quand le référentiel d'identités est externe et "
+        "injoignable ; à rapprocher ensuite par une fusion. Refusée sur un site référentiel.",
     )
+
+
+class PatientEdit(_TraitsIn):
+    """Les champs à modifier : ceux qui sont absents restent en l'état."""
+
+    reason: Reason = ""
 
     def changed(self) -> dict[str, str]:
         """Return the traits named in the request."""
         return self.model_dump(include=set(TypedTraits.__dataclass_fields__), exclude_unset=True)
 
 
-class SearchIn(_In):
-    """Criteria that must not stand in an address: the whole matricule INS."""
+class SearchIn(Body):
+    """Un critère qui ne doit pas figurer dans une adresse : le matricule INS complet."""
 
-    matricule: str = Field(description="Matricule INS, 15 caractères, clé comprise")
-
-
-class VitaleIn(_In):
-    """What a reader took from a Vitale card; numbers of 15 characters."""
-
-    matricule: str = Field(pattern=r"^[0-9]{6}[0-9AB][0-9]{6}[0-9]{2}$")
-    opener: str = Field(pattern=r"^[0-9]{6}[0-9AB][0-9]{6}[0-9]{2}$")
-    birth_family: str = Field(max_length=100)
-    birth_date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-    birth_rank: str = Field("1", pattern=r"^[0-9]$")
+    matricule: str = Field(
+        description="Matricule INS complet : 15 caractères, clé comprise et contrôlée avant toute "
+        "recherche",
+        examples=["290016938300197"],
+    )
 
 
-class InsiSearchIn(_In):
-    """How to search: by the traits of the record, or by a Vitale card when given."""
+class DocumentIn(Body):
+    """Le titre présenté : son type dans la liste du site. Ni numéro ni image."""
 
-    vitale: VitaleIn | None = None
-
-    def query(self) -> VitaleQuery | None:
-        """Return the card query, or None for a search by traits."""
-        return VitaleQuery(**self.vitale.model_dump()) if self.vitale else None
-
-
-class InsiDecisionIn(_In):
-    """The user's decision on an INSi answer; *reason* for a rejection or a major difference."""
-
-    retrieval_id: UUID
-    decision: Literal["accept", "reject"] = "accept"
-    reason: str = Field("", max_length=500)
-
-
-class DocumentIn(_In):
-    """The document shown: a code of the site's list. Never a number, never an image."""
-
-    type: str = Field(max_length=8)
-    validate_identity: bool = False
-    expires_on: date | None = None
-    companion: str | None = Field(None, max_length=8)
+    type: str = Field(
+        max_length=8, description="Code du titre (GET /v1/identity-documents)", examples=["PA"]
+    )
+    validate_identity: bool = Field(
+        False, description="Vrai : valide l'identité, si le titre est de haut niveau de confiance"
+    )
+    expires_on: date | None = Field(
+        None, description="Fin de validité ; un titre expiré est enregistré sans rien valider"
+    )
+    companion: str | None = Field(
+        None, max_length=8, description="Titre du parent, pour certains titres de mineur"
+    )
 
 
-class AttributeIn(_In):
-    """Why an attribute is set."""
+class AttributeIn(Body):
+    """Pourquoi un attribut est posé."""
 
-    reason: str = Field("", max_length=500)
+    reason: Reason = ""
 
 
 class InsOut(BaseModel):
-    """An INS that may be shown, with its nature in clear."""
+    """Une INS qui peut être montrée, sa nature en clair."""
 
-    matricule: str
-    oid: str
-    nature: str
+    matricule: str = Field(description="Matricule INS, 15 caractères", examples=["290016938300197"])
+    oid: str = Field(description="Autorité d'affectation", examples=["1.2.250.1.213.1.4.10"])
+    nature: str = Field(description="NIR ou NIA, à afficher après le matricule")
 
 
 class LockedField(BaseModel):
-    """A field that the screen must show as locked, and why (RIS.INS.30)."""
+    """Un champ que l'écran doit montrer verrouillé, et pourquoi."""
 
-    field: str
-    reason: str
+    field: str = Field(description="Nom du champ")
+    reason: str = Field(description="Explication à afficher")
 
 
 class BannerOut(BaseModel):
-    """One labelled trait of the banner, to show as it is."""
+    """Une ligne du bandeau d'identité, à afficher telle quelle."""
 
-    field: str
-    label: str
-    value: str
+    field: str = Field(description="Nom du champ")
+    label: str = Field(description="Libellé", examples=["Nom de naissance"])
+    value: str = Field(description="Valeur prête à lire", examples=["EXEMPLE"])
 
 
 class PatientOut(BaseModel):
-    """A record as the caller may see it. `ins` is null outside qualifiée, or without the right."""
+    """Le dossier tel que l'appelant peut le voir."""
 
-    id: UUID
-    ipp: str
-    ipp_oid: str
-    version: int
-    status: Status
-    attributes: list[Attribute]
-    birth_family: str
-    birth_given_names: list[str]
-    first_birth_given: str
-    birth_date: date
-    sex: str
-    birth_place: str
-    used_family: str
-    used_given: str
-    ins: InsOut | None
-    locked_fields: list[LockedField]
-    address: Address
-    phone: str
-    billing_number_recorded: bool
-    to_review: bool
-    banner: list[BannerOut]
-    created_at: datetime
-    updated_at: datetime
-
-
-class PatientList(BaseModel):
-    """Records found; *more* when the list was cut: refine the search."""
-
-    items: list[PatientOut]
-    more: bool
-
-
-class ComparisonOut(BaseModel):
-    """One trait, ours and INSi's."""
-
-    field: str
-    local: str
-    insi: str
-    difference: Difference
-
-
-class InsiCallOut(BaseModel):
-    """One call of the journal, without the answer's content."""
-
-    id: UUID
-    at: datetime
-    operation: str
-    mode: CallMode
-    code: str | None
-    fault: str | None
-    decision: str
-    account_id: UUID | None
-    ps_idnat: str | None
-
-
-class BlockedOut(BaseModel):
-    """Why an answer may not be imported."""
-
-    code: str
-    title: str
-    detail: str
-    rem: list[str]
-
-
-class RetrievalOut(BaseModel):
-    """What INSi answered, beside what we hold. `retrieval_id` is null when nothing is to accept."""
-
-    code: str | None
-    retrieval_id: UUID | None
-    comparison: list[ComparisonOut]
-    first_given_alert: bool
-    blocked: BlockedOut | None
-    calls: list[InsiCallOut]
-
-
-class VerificationOut(BaseModel):
-    """What the verification says, and the record after it."""
-
-    result: Verdict
-    calls: list[InsiCallOut]
-    patient: PatientOut
+    id: UUID = Field(description="Identifiant technique du dossier")
+    ipp: str = Field(description="Identifiant permanent du patient (IPP)", examples=["0000000042"])
+    ipp_oid: str = Field(description="Domaine d'identification de l'IPP (OID)")
+    version: int = Field(description="Version lue, à renvoyer dans If-Match")
+    status: Status = Field(description="Statut calculé, jamais posé par un appel")
+    attributes: list[Attribute] = Field(description="homonyme, douteuse, fictive")
+    birth_family: str = Field(description="Nom de naissance")
+    birth_given_names: list[str] = Field(description="Prénoms de naissance, dans l'ordre")
+    first_birth_given: str = Field(description="Premier prénom de naissance")
+    birth_date: date = Field(description="Date de naissance")
+    sex: str = Field(description="F, M ou I")
+    birth_place: str = Field(description="Code INSEE du lieu de naissance")
+    used_family: str = Field(description="Nom utilisé, vide s'il n'y en a pas")
+    used_given: str = Field(description="Prénom utilisé, vide s'il n'y en a pas")
+    ins: InsOut | None = Field(
+        description="Identité qualifiée et droit de voir l'INS ; null dans tout autre cas, dans "
+        "toute liste, et dans toute réponse gardée sous une Idempotency-Key"
+    )
+    locked_fields: list[LockedField] = Field(description="Champs verrouillés, et pourquoi")
+    address: Address = Field(description="Adresse")
+    phone: str = Field(description="Téléphone")
+    billing_number_recorded: bool = Field(
+        description="Un numéro de facturation est enregistré ; il n'est jamais redonné"
+    )
+    to_review: bool = Field(description="Dans la liste des identités à revoir")
+    banner: list[BannerOut] = Field(description="Bandeau à afficher sur chaque écran patient")
+    merged_into_id: UUID | None = Field(description="Dossier qui a absorbé celui-ci")
+    created_at: Instant
+    updated_at: Instant
 
 
 class DocumentTypeOut(BaseModel):
-    """One document the site accepts, and how far it is trusted."""
+    """Un titre accepté par le site, et la confiance qu'on lui accorde."""
 
-    code: str
-    label: str
-    trust: str
-    minors_only: bool
+    code: str = Field(description="Code du titre", examples=["PA"])
+    label: str = Field(description="Libellé", examples=["Passeport"])
+    trust: str = Field(description="high : peut valider une identité ; low : ne le peut pas")
+    minors_only: bool = Field(
+        description="N'est admis que pour un mineur, avec le titre d'un parent"
+    )
 
 
 class DocumentOut(BaseModel):
-    """A document on record."""
+    """Un titre enregistré, et le dossier qui en résulte."""
 
-    id: UUID
-    type: str
-    trust: str
-    validated: bool
-    expires_on: date | None
-    recorded_at: datetime
-    patient: PatientOut
+    id: UUID = Field(description="Identifiant de l'enregistrement")
+    type: str = Field(description="Code du titre")
+    trust: str = Field(description="Confiance accordée alors : high ou low")
+    validated: bool = Field(description="A validé l'identité")
+    expires_on: date | None = Field(description="Fin de validité")
+    recorded_at: Instant
+    patient: PatientOut = Field(description="Le dossier après l'acte")
 
 
 class HistoryOut(BaseModel):
-    """One event of an identity."""
+    """Un événement de l'identité."""
 
-    at: datetime
-    event: Event
-    from_status: Status | None
-    to_status: Status
-    reason: str
-    account_id: UUID | None
-    ps_idnat: str | None
-    evidence: dict[str, str]
-    changed_fields: list[str]
+    at: Instant
+    event: Event = Field(description="Ce qui s'est passé")
+    from_status: Status | None = Field(description="Statut précédent ; null à la création")
+    to_status: Status = Field(description="Statut qui en résulte")
+    reason: str = Field(description="Motif donné")
+    account_id: Account
+    ps_idnat: PsIdNat
+    evidence: dict[str, str] = Field(description="Pièces : codes et identifiants d'actes")
+    changed_fields: list[str] = Field(description="Champs modifiés, sans leurs valeurs")
 
 
 def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) -> PatientOut:
@@ -311,32 +280,9 @@ def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) 
             BannerOut.model_validate(line, from_attributes=True)
             for line in banner(traits, ins, extra)
         ],
+        merged_into_id=patient.merged_into_id,
         created_at=patient.created_at,
         updated_at=patient.updated_at,
-    )
-
-
-def call_shown(call: InsiCall) -> InsiCallOut:
-    """Return one call for JSON: no trait, no number."""
-    return InsiCallOut.model_validate(call, from_attributes=True)
-
-
-def retrieval_shown(retrieval: Retrieval) -> RetrievalOut:
-    """Return the comparison dialog for JSON: no matricule in it."""
-    last, blocked = retrieval.last, retrieval.blocked
-    return RetrievalOut(
-        code=last.code,
-        retrieval_id=last.id if retrieval.comparison and not blocked else None,
-        comparison=[
-            ComparisonOut.model_validate(row, from_attributes=True) for row in retrieval.comparison
-        ],
-        first_given_alert=retrieval.first_given_alert,
-        blocked=BlockedOut(
-            code=blocked.code, title=blocked.title, detail=blocked.detail, rem=list(blocked.rem)
-        )
-        if blocked
-        else None,
-        calls=[call_shown(call) for call in retrieval.calls],
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, inspect, select, tuple_
 from sqlalchemy.orm import Session
 
 from ris.core.text import fold
@@ -41,9 +41,19 @@ class Found:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of the list is wanted: *limit* patients *after* (birth family, given name, id)."""
+
+    limit: int | None = None
+    after: tuple[str, str, UUID] | None = None
+
+
 @satisfies("RIS.INS.07", "RIS.INS.08", "RIS.INS.10")
-def search(session: Session, criteria: Criteria, settings: IdentitySettings) -> Found:
-    """Return the patients that meet *criteria*.
+def search(
+    session: Session, criteria: Criteria, settings: IdentitySettings, part: Slice = Slice()
+) -> Found:
+    """Return the patients that meet *criteria*, in the order of their names.
 
     Raises `SearchTooBroad` without birth date, matricule or IPP, `SearchTooNarrow` beyond the
     site's number of letters, `InsKeyInvalid` before any search when a matricule is not whole.
@@ -51,8 +61,11 @@ def search(session: Session, criteria: Criteria, settings: IdentitySettings) -> 
     query = _by_key(criteria)
     if query is None:
         query = _by_birth_date(criteria, settings)
-    limit = settings.search_limit
-    ordered = query.order_by(Patient.birth_family, Patient.first_birth_given, Patient.id)
+    limit = min(part.limit or settings.search_limit, settings.search_limit)
+    order = (Patient.birth_family, Patient.first_birth_given, Patient.id)
+    if part.after is not None:
+        query = query.where(tuple_(*order) > tuple_(*part.after))
+    ordered = query.order_by(*order)
     rows = session.scalars(ordered.limit(limit + 1)).all()
     return Found(tuple(rows[:limit]), more=len(rows) > limit)
 
@@ -64,13 +77,13 @@ def key_of(value: str) -> str:
 
 
 def index(session: Session, patient: Patient) -> None:
-    """Write the search keys of *patient* anew."""
-    session.execute(delete(IdentityKey).where(IdentityKey.patient_id == patient.id))
+    """Write the search keys of *patient* anew; they reach the base with the next flush."""
+    if inspect(patient).persistent:
+        session.execute(delete(IdentityKey).where(IdentityKey.patient_id == patient.id))
     keys = {(field, key_of(value)) for field, value in _names(patient.traits)}
     session.add_all(
-        IdentityKey(patient_id=patient.id, field=field, key=key) for field, key in keys if key
+        IdentityKey(patient=patient, field=field, key=key) for field, key in keys if key
     )
-    session.flush()
 
 
 def _by_key(criteria: Criteria) -> Select[Patient] | None:

@@ -1,38 +1,32 @@
 """Patient records: create, read, edit. Status rules are in `states.py`, locks in `rules.py`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from ris.auth.values import Address
 from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.core.errors import Stale
 from ris.identity import change
+from ris.identity.entry import Contact, contact_faults
 from ris.identity.errors import PatientMerged, PatientNotFound, ReasonRequired, TraitsLocked
 from ris.identity.feature import IdentityFeature
-from ris.identity.model import IdentityHistory, IppSeries, Patient
+from ris.identity.model import IppSeries, Patient
 from ris.identity.rules import STRICT, ins_to_output, is_locked, strict_change
-from ris.identity.search import Criteria, Found, index, search
+from ris.identity.search import Criteria, Found, Slice, index, search
 from ris.identity.settings import IdentitySettings
 from ris.identity.states import Event
 from ris.identity.traits import FIELDS, TypedTraits, read_traits
 from ris.identity.values import PatientIdentity, Status, Traits
 from ris.rem import satisfies
 
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """What is not an identity trait; None leaves the record as it is."""
-
-    address: Address | None = None
-    phone: str | None = None
-    billing_number: str | None = None
+DEGRADED: Final = "degraded"
 
 
 @satisfies("RIS.INS.11", "RIS.INS.12", "RIS.INS.22")
@@ -42,16 +36,25 @@ def create(
     typed: TypedTraits,
     contact: Contact,
     *,
+    degraded: bool = False,
     actor: Actor,
 ) -> Patient:
-    """Create a record at provisoire with a fresh IPP; raises `TraitsRefused`."""
-    traits = read_traits(typed, today=today())
+    """Create a record at provisoire with a fresh IPP.
+
+    *degraded*: an emergency, while the repository is another system; the record waits on the
+    worklist for its merge (ins.md R-PAM-04). Raises `TraitsRefused`, `RiIsExternal`,
+    `DegradedNotNeeded`.
+    """
+    feature.check_creation(degraded=degraded)
+    traits = read_traits(typed, today=today(), beside=contact_faults(contact))
     patient = Patient(ipp=next_ipp(session, feature), ipp_oid=feature.ipp_oid)
     patient.traits = traits
     patient.attributes, patient.address, patient.phone = [], {}, ""
     patient.status = Status.PROVISOIRE.value
     set_contact(patient, contact)
-    change.apply(session, feature, patient, Event.CREATED, actor=actor)
+    patient.to_review = degraded
+    evidence = {"mode": DEGRADED} if degraded else {}
+    change.apply(session, feature, patient, Event.CREATED, actor=actor, evidence=evidence)
     index(session, patient)
     _journal(session, "patient.created", patient, actor)
     return patient
@@ -73,13 +76,14 @@ def identity_of(session: Session, patient_id: UUID) -> PatientIdentity:
     return get(session, patient_id).identity
 
 
-def current(session: Session, patient_id: UUID, version: int) -> Patient:
+def current(session: Session, patient_id: UUID, version: int | None) -> Patient:
     """Return the record, locked for this transaction, when it still has *version*.
 
-    Raises `PatientNotFound`, or `Stale` when someone changed it since.
+    *version* None: whoever asks has read nothing. Raises `PatientNotFound`, `PatientMerged`, or
+    `Stale` when someone changed it since.
     """
     patient = locked(session, patient_id)
-    if patient.version != version:
+    if version is not None and patient.version != version:
         raise Stale
     return active(patient)
 
@@ -91,14 +95,16 @@ def active(patient: Patient) -> Patient:
     return patient
 
 
-def still_open(session: Session, patient_id: UUID) -> None:
+def still_open(session: Session, patient_id: UUID, *, alone: bool = False) -> None:
     """Wait for a merge under way, then raise `PatientMerged` when it took the record.
 
     For whoever is about to file something under a patient: nothing lands on an absorbed record.
+    *alone* also makes any other filing of that kind wait: where a patient has one row. Raises
+    `PatientNotFound`.
     """
     query = select(Patient).where(Patient.id == patient_id)
-    shared = query.with_for_update(read=True, key_share=True)
-    patient = session.scalar(shared.execution_options(populate_existing=True))
+    held = query.with_for_update(read=not alone, key_share=True)
+    patient = session.scalar(held.execution_options(populate_existing=True))
     if patient is None:
         raise PatientNotFound
     active(patient)
@@ -123,9 +129,15 @@ def consult(session: Session, patient_id: UUID, *, ins_right: bool, actor: Actor
     """Return the record for display and journal the access, and that of the INS when shown."""
     patient = get(session, patient_id)
     if ins_right and ins_to_output(patient.identity) is not None:
-        _journal(session, "ins.read", patient, actor)
+        note_ins_shown(session, patient, actor=actor)
     _journal(session, "patient.read", patient, actor)
     return patient
+
+
+@satisfies("RIS.INS.03")
+def note_ins_shown(session: Session, patient: Patient, *, actor: Actor) -> None:
+    """Journal that the INS of *patient* was shown to *actor*."""
+    _journal(session, "ins.read", patient, actor)
 
 
 @satisfies("RIS.INS.29", "RIS.INS.31", "RIS.INS.17")
@@ -145,12 +157,14 @@ def edit(
 
     A strict trait of a récupérée or qualifiée identity wants a *superuser* and a *reason*: it
     costs the INS one status (RIS.INS.32-36). Raises `TraitsRefused`, `TraitsLocked`,
-    `ReasonRequired`, `Stale`.
+    `ReasonRequired`, `RiIsExternal`, `Stale`.
     """
     patient = current(session, patient_id, version)
     before, status = patient.traits, Status(patient.status)
-    after = _edited(before, status, typed)
+    after = _edited(before, status, typed, contact)
     strict = strict_change(before, after, status)
+    if strict or before.first_birth_given != after.first_birth_given:
+        feature.require_repository()
     if strict and is_locked(status):
         _check_superuser(before, after, superuser, reason)
     patient.traits = after
@@ -171,24 +185,19 @@ def edit(
 
 @satisfies("RIS.INS.17")
 def find(
-    session: Session, criteria: Criteria, settings: IdentitySettings, *, actor: Actor
+    session: Session,
+    criteria: Criteria,
+    settings: IdentitySettings,
+    part: Slice = Slice(),  # noqa: B008 - a frozen value
+    *,
+    actor: Actor,
 ) -> Found:
     """Search and journal it: which criteria were given, how many patients were shown."""
-    found = search(session, criteria, settings)
+    found = search(session, criteria, settings, part)
     given = sorted(name for name in Criteria.__dataclass_fields__ if getattr(criteria, name))
     detail = {"criteria": given, "found": len(found.patients)}
     record(session, "patient.searched", actor=actor, detail=detail)
     return found
-
-
-@satisfies("RIS.INS.26")
-def history(session: Session, patient_id: UUID, *, actor: Actor) -> tuple[IdentityHistory, ...]:
-    """Return the events of an identity, oldest first, and journal the access."""
-    patient = get(session, patient_id)
-    query = select(IdentityHistory).where(IdentityHistory.patient_id == patient_id)
-    rows = tuple(session.scalars(query.order_by(IdentityHistory.at, IdentityHistory.id)))
-    _journal(session, "patient.history_read", patient, actor)
-    return rows
 
 
 def changes_between(before: Traits, after: Traits) -> dict[str, list[str]]:
@@ -200,13 +209,14 @@ def changes_between(before: Traits, after: Traits) -> dict[str, list[str]]:
     }
 
 
-def _edited(before: Traits, status: Status, typed: Mapping[str, str]) -> Traits:
+def _edited(before: Traits, status: Status, typed: Mapping[str, str], contact: Contact) -> Traits:
     fields = {**typed_of(before), **typed}
     follows = _text(before.birth_given_names) == before.first_birth_given
     if follows and not is_locked(status) and "birth_given_names" not in typed:
         fields["birth_given_names"] = fields["first_birth_given"]
     changed = {name for name, value in typed_of(before).items() if fields[name] != value}
-    return read_traits(TypedTraits(**fields), today=today(), only=changed)
+    told = TypedTraits(**fields)
+    return read_traits(told, today=today(), only=changed, beside=contact_faults(contact))
 
 
 def typed_of(traits: Traits) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Settings of identity and INSi: `RIS_IDENTITY__…`. Values a site chooses, no rule."""
 
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ris.core.breaker import Policy
 from ris.identity.banner import BannerField
 from ris.identity.copies.settings import CopySettings
 from ris.identity.insi_values import CallMode
@@ -49,7 +51,14 @@ _DOCUMENTS = (
 
 
 class InsiSettings(BaseModel):
-    """How INSi is called. The endpoint and the software ids come with the CNDA authorisation."""
+    """How INSi is called. The endpoints and the software ids come with the CNDA authorisation.
+
+    *structure* serves calls that nobody in particular makes. *cpx_endpoint* is the address of
+    calls by card, *cpx_trust* the authorities of the cards. *verification* and *bulk* say how an
+    INS is verified: `emulated` by the search by traits, `provisional` by a contract of our own
+    that only the sandbox speaks (the real one is not public), or not at all. An INS is verified
+    again *reverify_after_months* after the last time, *bulk_size* at a time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,14 +73,43 @@ class InsiSettings(BaseModel):
     total_timeout_s: float = 15
     max_calls: int = 6
     tolerate_bad_key: bool = False
+    max_answer_bytes: int = 1_000_000
+    breaker_failures: int = 5
+    breaker_open_s: float = 60
+    breaker_max_s: float = 900
+    cpx_endpoint: str = ""
+    cpx_trust: Path | None = None
+    cpx_life_s: int = Field(default=3600, ge=60)
+    verification: Literal["off", "emulated", "provisional"] = "emulated"
+    bulk: Literal["off", "emulated", "provisional"] = "off"
+    bulk_automatic: bool = True
+    bulk_size: int = Field(default=2000, ge=1)
+    bulk_poll_s: float = 300
+    bulk_every_s: int = 60
+    retry_delays_s: tuple[float, ...] = (60, 300, 1800, 14_400)
+    reverify_after_months: int = Field(default=36, ge=1)
+
+    @property
+    def breaker(self) -> Policy:
+        """When calls are suspended, and for how long (ins.md R-ERR-02)."""
+        return Policy(self.breaker_failures, self.breaker_open_s, self.breaker_max_s)
+
+    def delay(self, attempt: int) -> float:
+        """Return the seconds to wait after the failure of *attempt* (1, 2…)."""
+        return self.retry_delays_s[min(attempt, len(self.retry_delays_s)) - 1]
 
 
 @satisfies("RIS.INS.19", "RIS.INS.21")
 class IdentitySettings(BaseModel):
-    """What a site decides about identities. Automatic validation is off unless asked for."""
+    """What a site decides about identities. Automatic validation is off unless asked for.
+
+    *repository*: this software is the identity repository of its domain (profile « Référentiel
+    d'identités »). When it is not, identities come by feed only (ins.md R-PAM-04).
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    repository: bool = True
     documents: tuple[DocumentType, ...] = _DOCUMENTS
     automatic_validation: bool = False
     major_difference_blocks_qualification: bool = True

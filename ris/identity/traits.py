@@ -4,12 +4,13 @@ Nothing is corrected here: what breaks a rule is refused (ruling 8). Feeds have 
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from ris.core.text import fold
+from ris.identity.banner import LABELS
 from ris.identity.errors import TraitsRefused
 from ris.identity.values import Sex, Traits
 from ris.rem import satisfies
@@ -37,18 +38,41 @@ class TypedTraits:
     used_given: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule broken, and the fields it is about (the first is the one to point at)."""
+
+    fields: tuple[str, ...]
+    code: str
+    message: str
+
+    def as_problem(self) -> dict[str, str]:
+        """Return the fault for a problem document, its message led by the field's label."""
+        label = LABELS.get(self.fields[0])
+        message = f"{label} : {self.message}" if label else self.message
+        return {"pointer": f"/{self.fields[0]}", "code": self.code, "message": message}
+
+
 FIELDS: Final = tuple(TypedTraits.__dataclass_fields__)
 MANDATORY: Final = FIELDS[:5]
 
 
 @satisfies("RIS.INS.01", "RIS.INS.11", "RIS.INS.12")
-def read_traits(typed: TypedTraits, *, today: date, only: Collection[str] = FIELDS) -> Traits:
+def read_traits(
+    typed: TypedTraits,
+    *,
+    today: date,
+    only: Collection[str] = FIELDS,
+    beside: Iterable[Fault] = (),
+) -> Traits:
     """Return the traits of a record, or raise `TraitsRefused` listing every field at fault.
 
     The given-name list defaults to the first given name, which must begin it (ins.md R-PRE-01).
-    *only* these fields are judged: what INSi wrote is kept as it is.
+    *only* these fields are judged: what INSi wrote is kept as it is. *beside* are the faults of
+    the rest of the form, told in the same refusal.
     """
-    faults = [f for f in _faults(typed, today) if set(f.fields).intersection(only)]
+    faults = [f for f in trait_faults(typed, today) if set(f.fields).intersection(only)]
+    faults += beside
     if faults:
         raise TraitsRefused(errors=[fault.as_problem() for fault in faults])
     first = typed.first_birth_given.strip()
@@ -125,19 +149,7 @@ def first_given_in(listed: tuple[str, ...], first: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """One rule broken, and the fields it is about (the first is the one to point at)."""
-
-    fields: tuple[str, ...]
-    code: str
-    message: str
-
-    def as_problem(self) -> dict[str, str]:
-        return {"pointer": f"/{self.fields[0]}", "code": self.code, "message": self.message}
-
-
-def _faults(typed: TypedTraits, today: date) -> Iterator[_Fault]:
+def trait_faults(typed: TypedTraits, today: date) -> Iterator[Fault]:
     """Yield every rule that *typed* breaks."""
     for field in FIELDS:
         value = getattr(typed, field).strip()
@@ -146,13 +158,13 @@ def _faults(typed: TypedTraits, today: date) -> Iterator[_Fault]:
         else:
             problem = _problem(field, value, today)
         if problem is not None:
-            yield _Fault((field,), *problem)
+            yield Fault((field,), *problem)
     listed = tuple(typed.birth_given_names.split())
     first = typed.first_birth_given
     if listed and first.strip() and first_given_in(listed, first) is None:
         message = "La liste doit commencer par le premier prénom."
         fields = ("birth_given_names", "first_birth_given")
-        yield _Fault(fields, "FIRST_GIVEN_NOT_IN_LIST", message)
+        yield Fault(fields, "FIRST_GIVEN_NOT_IN_LIST", message)
 
 
 def _problem(field: str, value: str, today: date) -> tuple[str, str] | None:

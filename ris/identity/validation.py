@@ -22,7 +22,7 @@ from ris.identity.errors import (
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IdentityDocument, Patient
 from ris.identity.rules import document_refusal, traits_digest, with_attribute
-from ris.identity.service import active, current, locked
+from ris.identity.service import current
 from ris.identity.settings import DocumentType
 from ris.identity.states import BLOCKING, Event
 from ris.identity.values import Attribute, Status
@@ -45,16 +45,19 @@ def record_document(
     patient_id: UUID,
     shown: Shown,
     *,
+    version: int | None = None,
     validate: bool,
     validation_right: bool,
     actor: Actor,
 ) -> IdentityDocument:
     """Keep the type of the document shown and, when asked, validate the identity with it.
 
-    Raises `DocumentRefused` (off the list, or not of high trust for this patient),
-    `DocumentExpired`, `ValidationRight`, `TransitionRefused`.
+    *version* is that of the traits which were compared to the document. Raises `DocumentRefused`
+    (off the list, or not of high trust for this patient), `DocumentExpired`, `ValidationRight`,
+    `TransitionRefused`, `RiIsExternal`, `Stale`.
     """
-    patient = active(locked(session, patient_id))
+    feature.require_repository()
+    patient = current(session, patient_id, version)
     kind = _listed(feature, shown)
     if validate and not validation_right:
         raise ValidationRight
@@ -94,8 +97,12 @@ def set_attribute(
 ) -> Patient:
     """Set *attribute*; douteuse and fictive bring the identity down to provisoire.
 
+    A doubt may be told even where the repository is another system: it holds back every output.
+
     Raises `AttributeConflict`, `Stale`.
     """
+    if attribute is not Attribute.DOUTEUSE:
+        feature.require_repository()
     patient = current(session, patient_id, version)
     patient.attributes = sorted(with_attribute(patient.identity.attributes, attribute))
     event = Event.ATTRIBUTE_SET
@@ -116,6 +123,7 @@ def remove_attribute(
     actor: Actor,
 ) -> Patient:
     """Remove *attribute*; the status stays where it is, the climb starts again (rem.md §9.1)."""
+    feature.require_repository()
     patient = current(session, patient_id, version)
     if attribute not in patient.identity.attributes:
         raise AttributeConflict("Cet attribut n'est pas posé.")
@@ -124,6 +132,18 @@ def remove_attribute(
     _note(session, feature, patient, attribute, event=event, reason=reason, actor=actor)
     _journal(session, "identity.attribute_removed", patient, actor, {"attribute": attribute.value})
     return patient
+
+
+def mark_homonym(
+    session: Session, feature: IdentityFeature, patient: Patient, *, reason: str, actor: Actor
+) -> None:
+    """Set the attribute homonyme where it may be: not twice, never beside fictive."""
+    held = patient.identity.attributes
+    if Attribute.HOMONYME in held or Attribute.FICTIVE in held:
+        return
+    patient.attributes = sorted(held | {Attribute.HOMONYME})
+    homonym, event = Attribute.HOMONYME, Event.ATTRIBUTE_SET
+    _note(session, feature, patient, homonym, event=event, reason=reason, actor=actor)
 
 
 def checked_traits(session: Session, patient: Patient) -> bool:

@@ -169,7 +169,7 @@ class MssChannel:
             "message_id": composed.message_id,
             "envid": shipment.unique.hex,
             "recipient_sealed": self._sealer.seal(address, _context("recipient", delivery_id)),
-            "recipient_hash": hashlib.sha256(address).hexdigest()[:12],
+            "recipient_hash": self._sealer.digest(address, b"mss").hex()[:12],
             "raw_sealed": self._sealer.seal(composed.raw, _context("raw", delivery_id)),
             "raw_sha256": hashlib.sha256(composed.raw).hexdigest(),
             "archive_sha256": hashlib.sha256(composed.archive).hexdigest(),

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from ris.core import audit, clock
 from ris.core.errors import Stale
-from ris.identity.model import Patient
-from ris.mss.errors import PatientNotFound
+from ris.identity.service import still_open
 from ris.mss.model import MssRefusal
 from ris.rem import satisfies
 
@@ -42,9 +41,11 @@ def record(
     version: int,
     actor: audit.Actor,
 ) -> Refusals:
-    """Replace what the patient refuses; raises `PatientNotFound`, or `Stale` on another version."""
-    if session.get(Patient, patient_id, with_for_update={"key_share": True}) is None:
-        raise PatientNotFound
+    """Replace what the patient refuses.
+
+    Raises `PatientNotFound`, `PatientMerged`, or `Stale` on another version.
+    """
+    still_open(session, patient_id, alone=True)
     row = session.get(MssRefusal, patient_id)
     if (row.version if row else 0) != version:
         raise Stale

@@ -39,13 +39,6 @@ class WhitelistRefused(Invalid):
     title = "Liste blanche MSSanté refusée"
 
 
-class CrlRefused(Invalid):
-    """The revocation list is unreadable, expired, older than ours or not properly signed."""
-
-    code = "CRL_REFUSED"
-    title = "Liste de révocation refusée"
-
-
 class MailboxNotConfigured(Held):
     """No mailbox of the settings serves this structure or this radiologist."""
 
@@ -96,10 +89,3 @@ class MessageNotFound(NotFound):
 
     code = "MESSAGE_NOT_FOUND"
     title = "Message introuvable"
-
-
-class PatientNotFound(NotFound):
-    """No such patient."""
-
-    code = "PATIENT_NOT_FOUND"
-    title = "Patient introuvable"

@@ -7,12 +7,13 @@ are sealed: a patient address contains the matricule.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, Uuid
+from sqlalchemy import ForeignKey, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.core import ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 from ris.mss.bodies import Purpose
 from ris.mss.receipts import ReceiptKind, ReceiptState
 
@@ -22,7 +23,7 @@ class MssMessage(Base):
 
     *envid* is the RFC 3461 ENVID (the uuid of the Message-ID without hyphens); *thread* the
     Message-IDs it replaces, oldest first. *ps_idnat* and *struct_idnat* say whose certificate
-    proves it. *recipient_hash*: 12 hexadecimal characters of the SHA-256 of the address.
+    proves it. *recipient_hash*: 12 hexadecimal characters of the keyed digest of the address.
     """
 
     __tablename__ = "mss_message"
@@ -40,9 +41,9 @@ class MssMessage(Base):
     message_id: Mapped[str] = mapped_column(unique=True)
     envid: Mapped[str] = mapped_column(unique=True)
     thread: Mapped[list[str]] = mapped_column(JSONB, default=list)
-    recipient_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    recipient_sealed: Mapped[bytes] = mapped_column(SealedBlob)
     recipient_hash: Mapped[str]
-    raw_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    raw_sealed: Mapped[bytes] = mapped_column(SealedBlob)
     raw_sha256: Mapped[str]
     archive_sha256: Mapped[str]
     size: Mapped[int]
@@ -80,7 +81,7 @@ class MssReceipt(Base):
     state: Mapped[str | None]
     cause: Mapped[str]
     code: Mapped[int | None]
-    raw_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    raw_sealed: Mapped[bytes] = mapped_column(SealedBlob)
     received_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]
 

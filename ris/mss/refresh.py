@@ -1,17 +1,17 @@
 """Periodic downloads: the white list of domains and the revocation lists. Edges only.
 
 A failed download keeps the last good copy (mss.md §4, §5.2); the rules are in `whitelist.py` and
-`crl.py`.
+`ris.core.crl`.
 """
 
 import httpx
 import structlog
 from cryptography import x509
 
-from ris.core import clock, http
+from ris.core import clock, crl, http
 from ris.core.errors import NotConfigured, Permanent, RisError
 from ris.core.settings import HttpSettings
-from ris.mss import crl, whitelist
+from ris.mss import whitelist
 from ris.mss.settings import MssSettings
 from ris.rem import satisfies
 

@@ -4,7 +4,7 @@ Columns, constraints and triggers only; the machine is in `lifecycle`, the acts 
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
@@ -13,13 +13,25 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.core import ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import Kept, Plain, Sealed, sealed_bytes, sealed_json
 from ris.reports.content import VersionKind
 from ris.reports.lifecycle import State
 
+# A rotation may wrap the data key anew; what it sealed (nonce and ciphertext) may not change.
 DDL_DOCUMENT_VERSION_IS_IMMUTABLE: Final = """
+CREATE FUNCTION sealed_part(sealed bytea) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT substring(sealed FROM 7 + get_byte(sealed, 4) + get_byte(sealed, 5))
+$$;
 CREATE FUNCTION document_version_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'status' = to_jsonb(OLD) - 'status' THEN
+    IF TG_OP = 'UPDATE'
+        AND to_jsonb(NEW) - '{status,content_sealed,n1_sealed,n3_sealed,pdf_sealed}'::text[]
+          = to_jsonb(OLD) - '{status,content_sealed,n1_sealed,n3_sealed,pdf_sealed}'::text[]
+        AND sealed_part(NEW.content_sealed) = sealed_part(OLD.content_sealed)
+        AND sealed_part(NEW.n1_sealed) = sealed_part(OLD.n1_sealed)
+        AND sealed_part(NEW.n3_sealed) = sealed_part(OLD.n3_sealed)
+        AND sealed_part(NEW.pdf_sealed) = sealed_part(OLD.pdf_sealed)
+    THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'document_version is immutable';
@@ -29,6 +41,7 @@ CREATE TRIGGER document_version_is_immutable BEFORE UPDATE OR DELETE ON document
 """
 DDL_DOCUMENT_VERSION_IS_MUTABLE: Final = (
     "DROP FUNCTION IF EXISTS document_version_is_immutable() CASCADE;"
+    "DROP FUNCTION IF EXISTS sealed_part(bytea);"
 )
 
 
@@ -80,8 +93,9 @@ class Report(Base):
 class DocumentVersion(Base):
     """One signed version and its frozen artefacts: only `status` may change afterwards (trigger).
 
-    *content* is the whole `ReportContent` as JSON; hashes are SHA-256 of the stored bytes;
-    *signed_by* is the account of the signer, *replaces_id* the version before.
+    Content and artefacts are sealed at rest: each may hold the matricule. *content* is the whole
+    `ReportContent` as JSON; hashes are SHA-256 of the plain bytes; *signed_by* is the account of
+    the signer, *replaces_id* the version before.
     """
 
     __tablename__ = "document_version"
@@ -96,10 +110,10 @@ class DocumentVersion(Base):
     number: Mapped[int]
     kind: Mapped[str]
     status: Mapped[str] = mapped_column(default=State.VALIDATED)
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    n1: Mapped[bytes] = mapped_column(LargeBinary)
-    n3: Mapped[bytes] = mapped_column(LargeBinary)
-    pdf: Mapped[bytes] = mapped_column(LargeBinary)
+    content_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
+    n1_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
+    n3_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
+    pdf_sealed: Mapped[Plain | Kept] = mapped_column(Sealed)
     n1_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     n3_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     pdf_sha256: Mapped[bytes] = mapped_column(LargeBinary)
@@ -109,6 +123,10 @@ class DocumentVersion(Base):
     signed_at: Mapped[datetime]
     created_at: Mapped[datetime]
     replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("document_version.id"))
+    content = sealed_json("content_sealed")
+    n1 = sealed_bytes("n1_sealed")
+    n3 = sealed_bytes("n3_sealed")
+    pdf = sealed_bytes("pdf_sealed")
 
 
 class DocumentCheck(Base):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 ANY: Final = "*"
-Kind = Literal["delay", "drop", "http", "soap", "smtp", "close_mid_message"]
+Kind = Literal["delay", "drop", "http", "soap", "smtp", "close_mid_message", "drip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,9 @@ class Fault:
 
     *kind*: `delay` (answer normally after *seconds*), `drop` (cut, after *seconds*), `http`
     (answer *status*), `soap` (fault whose subcode is *code*), `smtp` (reply *status*, enhanced
-    *code*), `close_mid_message` (cut in the middle of the answer). *times*: how many calls suffer
-    it. *after*: the effect takes place first (the answer alone is lost), else nothing is done.
+    *code*), `close_mid_message` (cut in the middle of the answer), `drip` (a byte every
+    *seconds*). *times*: how many calls suffer it. *after*: the effect takes place first (the
+    answer alone is lost), else nothing is done.
     """
 
     kind: Kind

@@ -1,11 +1,12 @@
-"""A strict simulator of INSi: searches by traits and by Vitale card over mutual TLS.
+"""A strict simulator of INSi: searches and verifications, by certificate or by card.
 
 It refuses what the service would refuse and answers for fictitious people. It does not check: the
-issuer's name in the certificate, the CPx mode (`wsse:Security`), the rates of calls.
+issuer's name in the certificate, the rates of calls.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,22 +14,32 @@ from lxml import etree
 from lxml.builder import ElementMaker
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ris.core.soap import SOAP12
 from ris.core.xml import Element, serialise
+from ris.sandbox.dmp.signatures import Believes
 from ris.sandbox.faults import Fault, Faults
-from ris.sandbox.insi_checks import RECSANS, RECVIT, Refusal, Request, read
+from ris.sandbox.insi_checks import ACTIONS, RECSANS, RECVIT, Request, Rules, read
 from ris.sandbox.insi_people import PEOPLE, Person, Wanted, by_card, by_traits
+from ris.sandbox.insi_refusal import Refusal
+from ris.sandbox.insi_verification import NAMESPACE, Verifications
 from ris.sandbox.server import Cut
 
 PATH: Final = "/lps"
 IDAM: Final = "IDAM-SANDBOX"
 BY_TRAITS: Final = "insi.search_by_traits"
 BY_VITALE: Final = "insi.search_by_vitale"
+VERIFY: Final = "insi.verify"
+DEPOSIT: Final = "insi.deposit"
+COLLECT: Final = "insi.collect"
+_OPERATIONS: Final = dict(
+    zip(ACTIONS, (BY_TRAITS, BY_VITALE, VERIFY, DEPOSIT, COLLECT), strict=True)
+)
 RESULTAT: Final = "http://www.cnamts.fr/INSiResultat"
 SIRAM: Final = "urn:siram"
+_UNDONE: Final = ("drop", "http", "soap")
 _KIND: Final = "application/soap+xml; charset=utf-8"
 _LABELS: Final = {
     "00": "OK",
@@ -41,37 +52,47 @@ _LABELS: Final = {
 class InsiSandbox:
     """The simulator's state: who is known, what is scripted, what was received.
 
-    *scripted* whole answers are given first, in order, to requests that pass the checks;
-    *requests* keeps every body received.
+    *scripted* is a queue of whole answers and of faults: each request that passes the checks
+    takes the next. *requests* keeps every body received, *peers* the certificate (PEM, empty
+    without one) that each came under.
     """
 
     faults: Faults
     people: list[Person]
-    software: frozenset[str]
-    scripted: deque[bytes] = field(default_factory=deque)
+    rules: Rules
+    verifications: Verifications
+    scripted: deque[bytes | Fault] = field(default_factory=deque)
     requests: list[bytes] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
     async def answer(self, request: HttpRequest) -> Response:
         """Answer one POST."""
         data = await request.body()
+        peer = _certificate(request)
         self.requests.append(data)
+        self.peers.append(peer)
         try:
-            asked = read(
-                data, request.headers.get("content-type", ""), _certificate(request), self.software
-            )
+            asked = read(data, request.headers.get("content-type", ""), peer, self.rules)
             if asked.message_id in self._seen:
                 raise Refusal("sandbox_duplicate", "MessageID deja recu.")
             self._seen.add(asked.message_id)
+            step = self.scripted.popleft() if self.scripted else None
+            operation = _OPERATIONS[str(asked.body.tag)]
+            fault = step if isinstance(step, Fault) else self.faults.next(operation)
+            undone = fault is not None and fault.kind in _UNDONE and not fault.after
+            content = step if isinstance(step, bytes) else b"" if undone else self._content(asked)
         except Refusal as refusal:
             return _fault(refusal, "")
-        by_traits = etree.QName(asked.body).namespace == RECSANS
-        fault = self.faults.next(BY_TRAITS if by_traits else BY_VITALE)
         if fault is not None and fault.kind == "delay":
             await fault.wait_async()
-        content = self.scripted.popleft() if self.scripted else _result(self._found(asked))
         broken = _broken(fault, content, asked.message_id) if fault else None
         return broken or Response(content, media_type=_KIND)
+
+    def _content(self, asked: Request) -> bytes:
+        if etree.QName(asked.body).namespace == NAMESPACE:
+            return _enveloped(self.verifications.answer(asked.body))
+        return _result(self._found(asked))
 
     def _found(self, asked: Request) -> list[Person]:
         body = asked.body
@@ -87,13 +108,21 @@ class InsiSandbox:
 
 
 def build(
-    faults: Faults, *, people: Iterable[Person] = PEOPLE, software: Iterable[str] = (IDAM,)
+    faults: Faults,
+    *,
+    people: Iterable[Person] = PEOPLE,
+    software: Iterable[str] = (IDAM,),
+    believes: Believes | None = None,
+    max_skew_s: float = 600,
 ) -> Starlette:
     """Return the ASGI app (`POST /lps`); its `InsiSandbox` is `app.state.insi`.
 
-    Faults strike the operations `insi.search_by_traits` and `insi.search_by_vitale`.
+    *believes* admits calls by card. Faults strike the operations `insi.search_by_traits`,
+    `insi.search_by_vitale`, `insi.verify`, `insi.deposit` and `insi.collect`.
     """
-    sandbox = InsiSandbox(faults, list(people), frozenset(software))
+    known = list(people)
+    rules = Rules(frozenset(software), believes, max_skew_s)
+    sandbox = InsiSandbox(faults, known, rules, Verifications(known))
     app = Starlette(routes=[Route(PATH, sandbox.answer, methods=["POST"])])
     app.state.insi = sandbox
     return app
@@ -104,7 +133,10 @@ def result(code: str, person: Person | None = None) -> bytes:
     make = ElementMaker(namespace=RESULTAT, nsmap={None: RESULTAT})
     parts = [make.CR(make.CodeCR(code), make.LibelleCR(_LABELS.get(code, "Code inconnu")))]
     if person is not None:
-        former = (make.INSHISTO(*_ins(make, number, person.oid)) for number in person.former)
+        former = [make.INSHISTO(*_ins(make, number, person.oid)) for number in person.former]
+        if former and person.former_dates:
+            begin, end = person.former_dates
+            former[0][:0] = [make.DateDeb(begin), make.DateFin(end)]
         active = make.INSACTIF(*_ins(make, person.number, person.oid))
         parts.append(make.INDIVIDU(active, *former, _traits(make, person)))
     return _enveloped(make.RESULTAT(*parts))
@@ -144,6 +176,8 @@ def _broken(fault: Fault, content: bytes, message_id: str) -> Response | None:
         return Cut()
     if fault.kind == "close_mid_message":
         return Cut(content)
+    if fault.kind == "drip":
+        return StreamingResponse(_drip(content, fault.seconds), media_type=_KIND)
     if fault.kind == "http":
         return Response("service indisponible", fault.status, media_type="text/plain")
     if fault.kind == "soap":
@@ -152,6 +186,12 @@ def _broken(fault: Fault, content: bytes, message_id: str) -> Response | None:
         refusal.who = "Receiver" if code.startswith("insi_") else "Sender"
         return _fault(refusal, message_id)
     return None
+
+
+async def _drip(content: bytes, seconds: float) -> AsyncIterator[bytes]:
+    for byte in content:
+        yield bytes([byte])
+        await asyncio.sleep(seconds)
 
 
 def _fault(refusal: Refusal, message_id: str) -> Response:

@@ -7,6 +7,7 @@ of format errors are not public: those start with `sandbox_`.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,8 +15,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
+from ris.core import clock
 from ris.core.soap import SOAP12, WSA
 from ris.core.xml import Element, UnsafeXml, parse
+from ris.sandbox import insi_cards, insi_verification
+from ris.sandbox.dmp.signatures import Believes
+from ris.sandbox.insi_refusal import Refusal
 
 RECSANS: Final = "http://www.cnamts.fr/INSiRecSans"
 RECVIT: Final = "http://www.cnamts.fr/INSiRecVit"
@@ -26,6 +31,7 @@ ACTIONS: Final = {
         "urn:ServiceIdentiteCertifiee:1.0.0:rechercherInsAvecTraitsIdentite"
     ),
     f"{{{RECVIT}}}RECVITALE": "urn:ServiceIdentiteCertifiee:1.0.0:rechercherInsAvecCarteVitale",
+    **insi_verification.ACTIONS,
 }
 CALLERS: Final = ("INSI-MANU", "INSI-AUTO")
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
@@ -39,37 +45,46 @@ _RANK: Final = re.compile(r"\d")
 _NOM: Final = re.compile(r"urn:lps:[^:\s]+:[^:\s]+")
 
 
-class Refusal(Exception):
-    """A fault to answer: SOAP code `Sender` or `Receiver`, `siram_NNN`, and the detail's code."""
-
-    def __init__(self, code: str, text: str, *, subcode: str = "siram_100") -> None:
-        super().__init__(text)
-        self.code, self.text, self.subcode, self.who = code, text, subcode, "Sender"
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request that passed every check."""
 
     body: Element
     message_id: str
+    sender: str
 
 
-def read(data: bytes, content_type: str, certificate: str, software: frozenset[str]) -> Request:
-    """Return the request in *data*, or raise `Refusal`.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an installation of the service admits.
 
-    *certificate* is the caller's (PEM), *software* the known IDAM numbers.
+    *software*: the known IDAM numbers; *believes* judges the certificates of cards (None: no call
+    by card); *max_skew_s*: how far a caller's clock may be.
     """
-    unit = _caller(certificate)
+
+    software: frozenset[str]
+    believes: Believes | None = None
+    max_skew_s: float = 600
+
+
+def read(data: bytes, content_type: str, certificate: str, rules: Rules) -> Request:
+    """Return the request in *data*, or raise `Refusal`. *certificate* is the caller's (PEM)."""
     try:
         root = parse(data)
     except UnsafeXml as error:
+        _caller(certificate)
         raise Refusal("sandbox_xml", "Message illisible.") from error
+    by_card = not certificate and rules.believes is not None
+    if certificate and insi_cards.is_signed(root):
+        raise Refusal("sandbox_header", "Security ne se joint pas a un certificat.")
+    unit = "" if by_card else _caller(certificate)
     if root.tag != f"{{{SOAP12}}}Envelope" or [child.tag for child in root] != [
         f"{{{SOAP12}}}Header", f"{{{SOAP12}}}Body",
     ]:  # fmt: skip
         raise Refusal("sandbox_envelope", "Enveloppe SOAP 1.2 attendue.")
     header, body = root
+    if by_card and rules.believes is not None:
+        unit = insi_cards.holder(header, rules.believes)
     if len(body) != 1 or body[0].tag not in ACTIONS:
         raise Refusal("sandbox_body", "Operation inconnue.")
     action = _only(header, WSA, "Action")
@@ -79,10 +94,11 @@ def read(data: bytes, content_type: str, certificate: str, software: frozenset[s
     if not content_type.startswith("application/soap+xml"):
         raise Refusal("sandbox_content_type", "Type de contenu SOAP 1.2 attendu.")
     message_id = _uuid(_only(header, WSA, "MessageID"), prefix="uuid:")
-    _context_bam(_only(header, BAM, "ContexteBAM"), unit)
-    _context_lps(_only(header, LPS, "ContexteLPS"), unit, software)
-    _body(body[0])
-    return Request(body[0], message_id)
+    _context_bam(_only(header, BAM, "ContexteBAM"), unit, rules)
+    _context_lps(_only(header, LPS, "ContexteLPS"), unit, rules)
+    if body[0].tag not in insi_verification.ACTIONS:
+        _body(body[0])
+    return Request(body[0], message_id, unit)
 
 
 def _caller(certificate: str) -> str:
@@ -97,36 +113,41 @@ def _caller(certificate: str) -> str:
     return str(units[0].value) if units else ""
 
 
-def _context_bam(context: Element, unit: str) -> None:
+def _context_bam(context: Element, unit: str, rules: Rules) -> None:
     if context.get("Version") != "01_02":
         raise Refusal("sandbox_bam", "Version du contexte BAM.")
     identifier, instant, sender, cover = _children(
         context, BAM, "Id", "Temps", "Emetteur", "COUVERTURE"
     )
-    _common(identifier, instant, sender, unit)
+    _common(identifier, instant, sender, unit, rules)
     if len(cover) or (cover.text or "").strip():
         raise Refusal("sandbox_bam", "COUVERTURE doit etre vide.")
 
 
-def _context_lps(context: Element, unit: str, software: frozenset[str]) -> None:
+def _context_lps(context: Element, unit: str, rules: Rules) -> None:
     if (context.get("Nature"), context.get("Version")) != ("CTXLPS", "01_00"):
         raise Refusal("sandbox_lps", "Nature ou version du contexte LPS.")
     identifier, instant, sender, lps = _children(context, LPS, "Id", "Temps", "Emetteur", "LPS")
-    _common(identifier, instant, sender, unit)
+    _common(identifier, instant, sender, unit, rules)
     idam, version, instance, name = _children(lps, LPS, "IDAM", "Version", "Instance", "Nom")
-    if idam.get("R") != "4" or (idam.text or "") not in software:
+    if idam.get("R") != "4" or (idam.text or "") not in rules.software:
         raise Refusal("desir_550", "Numero d'autorisation du logiciel inconnu.")
     _uuid(instance)
     if not (version.text or "").strip() or not _NOM.fullmatch(name.text or ""):
         raise Refusal("sandbox_lps", "Nom ou version du logiciel.")
 
 
-def _common(identifier: Element, instant: Element, sender: Element, unit: str) -> None:
+def _common(
+    identifier: Element, instant: Element, sender: Element, unit: str, rules: Rules
+) -> None:
     _uuid(identifier)
     if not _INSTANT.fullmatch(instant.text or ""):
         raise Refusal("sandbox_context", "Temps doit etre un xs:dateTime avec fuseau.")
+    skew = clock.now() - datetime.fromisoformat(instant.text or "")
+    if abs(skew.total_seconds()) > rules.max_skew_s:
+        raise Refusal("sandbox_clock", "Horloge de l'appelant.")
     if sender.text != unit:
-        raise Refusal("sandbox_context", "Emetteur n'est pas l'OU du certificat.")
+        raise Refusal("sandbox_context", "Emetteur n'est ni l'OU du certificat ni le porteur.")
 
 
 def _body(body: Element) -> None:

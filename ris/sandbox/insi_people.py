@@ -15,7 +15,10 @@ NIR_TEST: Final = "1.2.250.1.213.1.4.10"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person of the base: *number* is the whole matricule, *former* older ones."""
+    """One person of the base: *number* is the whole matricule, *former* older ones.
+
+    *former_dates* are said of the first former one, where the bench says them: before the number.
+    """
 
     family: str
     given: str
@@ -25,6 +28,7 @@ class Person:
     number: str
     oid: str = NIR
     former: tuple[str, ...] = ()
+    former_dates: tuple[str, str] | None = None
 
 
 PEOPLE: Final = (
@@ -35,12 +39,15 @@ PEOPLE: Final = (
     Person("CORSE", "ANTHONY", "M", "1980-03-02", "2B020", "180032B02040123",
            former=("180032B02040123",)),
     Person("ECETINSI", "PIERRE-ALAIN MURIEL FLORIANT", "M", "2009-07-14", "63220",
-           "109076322083489", former=("209076322083439", "209066322012355")),
+           "109076322083489", former=("209076322083439", "209066322012355"),
+           former_dates=("2019-03-01", "2019-02-28")),
     Person("TCHITCHI", "CATARINA BELLA", "F", "1936-06-21", "63220", "236066322083656"),
     Person("NESSI", "MICHELANGELO ANTHONY", "M", "2010-08-07", "63220", "110086322083060"),
     Person("ADRUN", "ZOE", "F", "1975-12-31", "63220", "275126322074974"),
     Person("HERMANN", "GATIEN", "M", "1981-03-24", "63220", "181036322045660"),
     Person("PROVISOIRE", "MATRICULE", "M", "2009-07-01", "63220", "109076322088835", NIA),
+    Person("DARK", "JEANNE MARIE CECILE", "F", "1960-05-30", "88154", "260058815400233"),
+    Person("TESTRIS SANS JOUR", "AMINA", "F", "1950-00-00", "99352", "250009935200127"),
     Person("TESTRIS JUMEAUX", "LEO ANDRE", "M", "1992-05-04", "69383", "192056938300116"),
     Person("TESTRIS JUMEAUX", "LEO MARIN", "M", "1992-05-04", "69383", "192056938300215"),
     Person("TESTRIS JUMEAUX", "LEO MARIN", "M", "1992-05-04", "75114", "192057511400365"),

@@ -73,13 +73,23 @@ class TestPki:
         return self._leaf(label, _subject(organisation, struct_idnat, common), profile)
 
     def person(self, ps_idnat: str, name: str, given: str, usage: Usage = "AUTH_CLI") -> Credential:
-        """Return what a CPS card holds: `CN` is *ps_idnat*, with the surname and the given name."""
-        subject = _named([
-            (NameOID.COUNTRY_NAME, "FR"), (NameOID.TITLE, "Médecin"),
-            (NameOID.COMMON_NAME, ps_idnat), (NameOID.SURNAME, name), (NameOID.GIVEN_NAME, given),
+        """Return what a card holds: `CN` is *ps_idnat*; a CPE may have neither name.
+
+        As on a CPS, number, names and title share one multi-valued RDN.
+        """
+        who = [
+            (NameOID.COMMON_NAME, ps_idnat), (NameOID.TITLE, "Médecin"),
+            *([(NameOID.SURNAME, name)] if name else []),
+            *([(NameOID.GIVEN_NAME, given)] if given else []),
+        ]  # fmt: skip
+        country = _attributes([(NameOID.COUNTRY_NAME, "FR")])
+        subject = x509.Name([
+            x509.RelativeDistinguishedName(country),
+            x509.RelativeDistinguishedName(_attributes(who)),
         ])  # fmt: skip
         profile = _usages(Eku.CLIENT_AUTH) if usage == "AUTH_CLI" else _signature_usages()
-        return self._leaf(f"person-{ps_idnat}-{usage}", subject, profile)
+        label = f"person-{ps_idnat}-{name}-{usage}".replace("/", "_")
+        return self._leaf(label, subject, profile)
 
     def expired(self, struct_idnat: str = "300000000000000") -> Credential:
         """Return a certificate of ours that ended yesterday, for a client and for `localhost`."""
@@ -102,6 +112,15 @@ class TestPki:
             known = [entry.serial_number for entry in self._revoked()]
             self._publish([*known, *([] if serial in known else [serial])])
 
+    @property
+    def issuer(self) -> Credential:
+        """The authority that issues people's and structures' certificates."""
+        return self._issuing
+
+    def is_revoked(self, serial: int) -> bool:
+        """Say whether the certificate numbered *serial* is on the list."""
+        return serial in [entry.serial_number for entry in self._revoked()]
+
     def believes(self, certificate: x509.Certificate) -> bool:
         """Say whether *certificate* is one of ours, in date and not revoked (signature checks)."""
         try:
@@ -109,9 +128,7 @@ class TestPki:
         except (ValueError, TypeError, InvalidSignature):
             return False
         in_date = certificate.not_valid_before_utc <= clock.now() <= certificate.not_valid_after_utc
-        return in_date and certificate.serial_number not in [
-            entry.serial_number for entry in self._revoked()
-        ]
+        return in_date and not self.is_revoked(certificate.serial_number)
 
     def _revoked(self) -> list[x509.RevokedCertificate]:
         return list(x509.load_pem_x509_crl(self.crl.read_bytes()))  # the first is the issuing one's
@@ -226,7 +243,11 @@ def _subject(organisation: str, unit: str, name: str) -> x509.Name:
 
 
 def _named(parts: list[tuple[x509.ObjectIdentifier, str]]) -> x509.Name:
-    return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
+    return x509.Name(_attributes(parts))
+
+
+def _attributes(parts: list[tuple[x509.ObjectIdentifier, str]]) -> list[x509.NameAttribute[str]]:
+    return [x509.NameAttribute(oid, value) for oid, value in parts]
 
 
 def _alternative(*names: str) -> _Extension:

@@ -11,20 +11,19 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self
 
 import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ris.core.crypto import Credential
+from ris.core.peer_certificate import PeerCertificate
 
 ClientCert = Literal["none", "optional", "required"]
 _CUT: Final = "ris.cut"
 _START_S: Final = 10
 _TURNS: Final = 3  # of the loop: abort, connection_lost of the socket, then of the TLS layer
-_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
 async def hang_up() -> None:
@@ -102,7 +101,7 @@ def serve(
 
     config = uvicorn.Config(
         app,
-        http=_PeerCertificate,
+        http=_Cuttable,
         ws="none",
         log_config=None,
         access_log=False,
@@ -167,35 +166,11 @@ class _Server(uvicorn.Server):
         await hang_up()
 
 
-class _PeerCertificate(H11Protocol):
-    """h11 protocol that shows the app the certificate the TLS layer has verified."""
+class _Cuttable(PeerCertificate):
+    """A connection that a simulator can cut in the middle of an answer."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        app = self.app
-        tls = _tls_info(cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object")))
-
+    def extensions(self, transport: asyncio.Transport) -> dict[str, Any]:
         def cut() -> None:
             self.loop.call_soon_threadsafe(transport.close)
 
-        async def with_tls(scope: Any, receive: Any, send: Any) -> None:
-            extra = {_CUT: cut} | ({"tls": tls} if tls else {})
-            scope["extensions"] = {**scope.get("extensions", {}), **extra}
-            await app(scope, receive, send)
-
-        self.app = with_tls
-
-
-def _tls_info(tls: ssl.SSLObject | None) -> dict[str, Any] | None:
-    if tls is None:
-        return None
-    der = tls.getpeercert(binary_form=True)
-    cipher = tls.cipher()
-    return {
-        "server_cert": None,
-        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der)] if der else [],
-        "client_cert_name": None,
-        "client_cert_error": None,
-        "tls_version": _VERSIONS.get(tls.version() or ""),
-        "cipher_suite": cipher[0] if cipher else None,
-    }
+        return {**super().extensions(transport), _CUT: cut}

@@ -63,7 +63,7 @@ class Sandbox:
         self.operator = SandboxOperator(
             self.pki, self.faults, whitelist=WHITELIST, mailboxes=_mailboxes()
         )
-        self.insi_url = self.psc_url = self.annuaire_url = self.dmp_url = ""
+        self.insi_url = self.insi_cpx_url = self.psc_url = self.annuaire_url = self.dmp_url = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -72,6 +72,8 @@ class Sandbox:
         self.psc.base_url = self.psc_url
         self.annuaire_url = self._serve(self.annuaire.app, server)
         self.insi_url = self._serve(insi.build(self.faults), server, mutual=True) + insi.PATH
+        by_card = insi.build(self.faults, believes=self.pki.believes)
+        self.insi_cpx_url = self._serve(by_card, server) + insi.PATH
         self.dmp_url = self._serve(self.dmp.app, server, mutual=True)
         self._stack.enter_context(self.operator)
         return self

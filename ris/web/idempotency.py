@@ -1,7 +1,8 @@
 """`Idempotency-Key`: the same POST, sent twice, has one effect and one answer.
 
 The answer is stored in the transaction of the effect, so neither exists without the other
-(engineering.md §3.1). A handler asks for `Once` and hands it the effect.
+(engineering.md §3.1). A handler asks for `Once` and hands it the effect; one whose act holds a
+remote call asks for `OnceIn`, and gives it the session of each of its transactions.
 """
 
 import hashlib
@@ -62,10 +63,8 @@ class OnceOnly:
         if self.key is None:
             made = effect()
             return _answer(status, dict(headers(made)), made.model_dump_json().encode())
-        if kept := self._earlier(str(actor)):
-            if (kept.method_path, kept.body_sha256) != (self.method_path, self.body_sha256):
-                raise KeyReused
-            return _answer(kept.status, {**kept.headers, "Idempotency-Replayed": "true"}, kept.body)
+        if (replayed := self.earlier(actor)) is not None:
+            return replayed
         made = effect()
         record = IdempotencyRecord(
             actor=str(actor),
@@ -80,8 +79,19 @@ class OnceOnly:
         self.session.flush()
         return _answer(record.status, record.headers, record.body)
 
-    def _earlier(self, actor: str) -> IdempotencyRecord | None:
-        """Take the key for this transaction and return what was kept under it."""
+    def earlier(self, actor: object) -> Response | None:
+        """Take the key for this transaction and return the answer kept under it, if any.
+
+        Raises as a call does. For an act whose remote call has no transaction around it.
+        """
+        kept = self._kept(str(actor)) if self.key is not None else None
+        if kept is None:
+            return None
+        if (kept.method_path, kept.body_sha256) != (self.method_path, self.body_sha256):
+            raise KeyReused
+        return _answer(kept.status, {**kept.headers, "Idempotency-Replayed": "true"}, kept.body)
+
+    def _kept(self, actor: str) -> IdempotencyRecord | None:
         lock = text("select pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
         taken = self.session.execute(lock, {"key": f"idempotency:{actor}:{self.key}"})
         if not taken.scalar_one():
@@ -89,14 +99,31 @@ class OnceOnly:
         return self.session.get(IdempotencyRecord, (actor, self.key))
 
 
-async def _once(
+async def _keyed(
     request: Request,
-    session: Db,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-) -> OnceOnly:
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            max_length=200,
+            description="Clé choisie par l'appelant : la même demande renvoyée dans la journée n'a "
+            "qu'un effet et reçoit la même réponse (en-tête `Idempotency-Replayed: true`).",
+        ),
+    ] = None,
+) -> Callable[[Session], OnceOnly]:
     digest = hashlib.sha256(await request.body()).digest()
     target = request.url.path + ("?" + request.url.query if request.url.query else "")
-    return OnceOnly(session, idempotency_key, f"{request.method} {target}", digest)
+
+    def on(session: Session) -> OnceOnly:
+        return OnceOnly(session, idempotency_key, f"{request.method} {target}", digest)
+
+    return on
+
+
+OnceIn = Annotated[Callable[[Session], OnceOnly], Depends(_keyed)]
+
+
+def _once(session: Db, on: OnceIn) -> OnceOnly:
+    return on(session)
 
 
 Once = Annotated[OnceOnly, Depends(_once)]

@@ -19,7 +19,12 @@ Json = dict[str, Any]
 _UNSAFE: Final = frozenset({"post", "put", "patch", "delete"})
 _CONVERTER: Final = re.compile(r":\w+\}")
 _TEXT: Final = {"type": "string"}
-_VERSIONED: Final = frozenset({"PatientOut", "ExamOut", "ReportOut", "DeliveryOut", "RefusalsOut"})
+_VERSIONED: Final = frozenset(
+    {
+        "PatientOut", "ExamOut", "ReportOut", "DeliveryOut", "RefusalsOut", "DocumentOut",
+        "PairOut", "CollisionOut", "CollisionDetail",
+    }
+)  # fmt: skip
 _SCHEMAS: Final[Json] = {
     "Problem": {
         "type": "object",

@@ -47,6 +47,21 @@ def test_validating_identities_needs_a_personal_habilitation_at_the_front_desk()
     )
 
 
+def test_a_site_takes_rights_away_one_by_one_and_never_adds_one() -> None:
+    withheld = {
+        Role.SECRETARY: frozenset({Permission.INS_READ, Permission.AUDIT_READ}),
+        Role.TECHNOLOGIST: frozenset({Permission.INSI_CALL}),
+    }
+    clerk = permissions_of(Role.SECRETARY, identity_habilitated=True, withheld=withheld)
+    whole = permissions_of(Role.SECRETARY, identity_habilitated=True)
+    assert whole - clerk == {Permission.INS_READ}
+    assert clerk < whole
+    reader = permissions_of(Role.TECHNOLOGIST, withheld=withheld)
+    assert Permission.INS_READ in reader
+    assert Permission.INSI_CALL not in reader
+    assert permissions_of(Role.RADIOLOGIST, withheld=withheld) == permissions_of(Role.RADIOLOGIST)
+
+
 @pytest.mark.parametrize(
     ("role", "held", "expected"),
     [

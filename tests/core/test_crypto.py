@@ -1,6 +1,8 @@
 """The sealed envelope, the keyring, the credentials."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ris.core.crypto import Credential, Envelope, Keyring, SealBroken, Sealer
+from ris.core.crypto import Credential, Envelope, KeyReadOnly, Keyring, SealBroken, Sealer
 from ris.core.errors import NotConfigured
 from ris.sandbox.pki import TestPki
 
@@ -115,3 +117,65 @@ def test_a_credential_gives_its_certificate_key_and_chain(pki: TestPki, tmp_path
     )
     with pytest.raises(NotConfigured, match="RSA"):
         Credential(credential.certificate, curve).load()
+
+
+def test_a_process_that_only_seals_learns_of_a_rotation_too(tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    Keyring.generate(file)
+    running = Sealer(Keyring.from_file(file))
+    Keyring.from_file(file).rotate(file)
+    assert running.encrypt(b"x", b"c").kek_id == "k2"
+    file.unlink()
+    assert running.encrypt(b"x", b"c").kek_id == "k2", "a ring that is gone stops nobody"
+
+
+def test_the_search_key_outlives_rotations_and_is_no_key_of_the_ring(tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    before = Sealer(Keyring.generate(file)).digest(b"279035121518989", b"ins")
+    after = Sealer(Keyring.from_file(file).rotate(file))
+    assert after.digest(b"279035121518989", b"ins") == before
+    assert after.digest(b"279035121518989", b"other purpose") != before
+    held = json.loads(file.read_text())
+    assert held["search"] not in held["keys"].values()
+    assert len(before) == 32
+
+
+def test_a_ring_made_before_it_had_a_search_key_keeps_the_one_derived_from_its_first(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "keyring.json"
+    Keyring.generate(file)
+    content = json.loads(file.read_text())
+    del content["search"]
+    file.write_text(json.dumps(content))
+    before = Sealer(Keyring.from_file(file)).digest(b"x", b"ins")
+    Keyring.from_file(file).rotate(file)
+    content = json.loads(file.read_text())
+    del content["keys"]["k1"]
+    file.write_text(json.dumps(content))
+    assert Sealer(Keyring.from_file(file)).digest(b"x", b"ins") == before
+
+
+def test_a_ring_that_cannot_be_replaced_says_so_and_stays_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    Keyring.generate(file)
+    before = file.read_bytes()
+    (tmp_path / "keyring.json.new").mkdir()  # what a read-only folder does, even to root
+    with pytest.raises(KeyReadOnly, match="Aucune clé n'a changé"):
+        Keyring.from_file(file).rotate(file)
+    assert file.read_bytes() == before
+    with pytest.raises(KeyReadOnly):
+        Keyring.generate(tmp_path / "absent" / "keyring.json")
+
+
+def test_of_several_processes_that_make_the_ring_one_wins_and_all_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+
+    def make(_: int) -> str:
+        with suppress(FileExistsError):
+            Keyring.generate(file)
+        return Sealer(Keyring.from_file(file)).digest(b"x", b"ins").hex()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(make, range(24)))) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["keyring.json"]

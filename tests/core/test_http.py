@@ -1,5 +1,6 @@
 """Outgoing HTTP: each way to fail, told apart; the server always verified."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -189,7 +190,7 @@ def test_an_authority_that_is_not_ours_is_refused(
 def test_another_name_than_the_certificates_is_refused(server: Running, pki: TestPki) -> None:
     with pytest.raises(Transient) as raised:
         ask(f"https://127.0.0.2:{server.port}/", pki.trust)
-    assert raised.value.remote_code in ("TLS", "CONNECT")
+    assert raised.value.remote_code in ("TLS", "HANDSHAKE")
     nameless = pki.organisation("1234", "AUTH_CLI")
     with serve(answer_only, tls=nameless) as running, pytest.raises(Transient) as raised:
         ask(running.url, pki.trust)
@@ -268,3 +269,26 @@ def raising(error: Exception) -> httpx.Response:
 
 
 answer_only = Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
+
+
+def test_an_answer_is_read_no_further_than_the_limit(server: Running, pki: TestPki) -> None:
+    with http.client(trust=pki.trust, settings=QUICK) as client:
+        request = client.build_request("POST", f"{server.url}/status/200")
+        assert http.call(client, request, max_bytes=8).text == "<fault/>"
+        request = client.build_request("POST", f"{server.url}/status/200")
+        with pytest.raises(Lost) as raised:
+            http.call(client, request, max_bytes=7)
+    assert raised.value.remote_code == "TOO_LARGE"
+
+
+def test_a_compressed_answer_is_measured_once_open() -> None:
+    packed = gzip.compress(b"A" * 100_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    with listener(head.encode() + packed) as port, http.client(trust=None, settings=QUICK) as one:
+        request = one.build_request("GET", f"http://127.0.0.1:{port}/")
+        with pytest.raises(Transient) as raised:
+            http.call(one, request, max_bytes=50_000)
+    assert raised.value.remote_code == "TOO_LARGE"
+    with listener(head.encode() + packed) as port, http.client(trust=None, settings=QUICK) as one:
+        request = one.build_request("GET", f"http://127.0.0.1:{port}/")
+        assert http.call(one, request).content == b"A" * 100_000

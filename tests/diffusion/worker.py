@@ -11,10 +11,11 @@ from ris.diffusion.jobs import run_worker
 from ris.diffusion.wiring import Upkeep
 from tests.diffusion.bench import Bench
 from tests.diffusion.remote import Remote
+from tests.plugin_database import SEALER
 
 
 def main(url: str, folder: str, concurrency: str, mode: str) -> None:
-    database = Database(url, pool_size=int(concurrency) + 2)
+    database = Database(url, pool_size=int(concurrency) + 2, sealer=SEALER)
     bench = Bench(database, Path(folder))
     ticks = Remote(Path(folder) / "ticks")
     tick = Upkeep("tick", 1, ticks.next)

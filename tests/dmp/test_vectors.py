@@ -23,11 +23,11 @@ from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XM
 from ris.core.errors import Lost
 from ris.core.soap import SoapFault
 from ris.core.xml import canonical, parse, serialise
+from ris.core.xmldsig import RSA_SHA1, RSA_SHA256, inclusive
 from ris.dmp import answers, existence, metadata, mtom, submission, vihf
 from ris.dmp.errors import ConfigMissing, InsMismatch
 from ris.dmp.errors_table import classify
 from ris.dmp.lot_signature import SignedPart, document_digest, sign_lot
-from ris.dmp.xmldsig import RSA_SHA1, RSA_SHA256, inclusive
 from ris.identity.values import NIR_TEST, Ins
 from ris.reports.cda.build import build_n1
 from ris.reports.content import Visibility

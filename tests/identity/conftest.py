@@ -16,13 +16,18 @@ from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Permission, Role, permissions_of
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
+from ris.auth.values import Professional
 from ris.core import ids
 from ris.core.audit import Actor
-from ris.core.crypto import Credential, Keyring, Sealer
+from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
+from ris.identity.bulk_routes import router as bulk_router
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_routes import router as foreign_router
-from ris.identity.insi import InsiClient
+from ris.identity.insi import CredentialFor, InsiClient
+from ris.identity.insi_state_routes import router as insi_state_router
+from ris.identity.insi_values import Caller
+from ris.identity.journal_routes import router as journal_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
 from ris.identity.settings import IdentitySettings, InsiSettings
@@ -33,6 +38,7 @@ from ris.sandbox.server import Running, serve
 from ris.web import problems
 
 STRUCTURE = "10B0000001"
+CALLER = Caller(STRUCTURE)
 PATIENT = {
     "birth_family": "PAT-TROIS",
     "first_birth_given": "DOMINIQUE",
@@ -74,8 +80,8 @@ def insi_server(pki: TestPki) -> Iterator[tuple[Running, sandbox.InsiSandbox]]:
 ClientFor = Callable[..., InsiClient]
 
 
-def manual(pki: TestPki) -> Callable[[str], Credential]:
-    return lambda idnat: pki.organisation(idnat, "AUTH_CLI", name="INSI-MANU")
+def manual(pki: TestPki) -> CredentialFor:
+    return lambda idnat, _mode: pki.organisation(idnat, "AUTH_CLI", name="INSI-MANU")
 
 
 @pytest.fixture
@@ -83,9 +89,7 @@ def client_for(pki: TestPki) -> Iterator[ClientFor]:
     """`client_for(settings, credential_for)`: a client that is closed after the test."""
     with ExitStack() as stack:
 
-        def make(
-            settings: InsiSettings, credential_for: Callable[[str], Credential] | None = None
-        ) -> InsiClient:
+        def make(settings: InsiSettings, credential_for: CredentialFor | None = None) -> InsiClient:
             client = InsiClient(settings, credential_for or manual(pki), pki.trust)
             return stack.enter_context(closing(client))
 
@@ -97,6 +101,7 @@ def insi(insi_server: tuple[Running, sandbox.InsiSandbox], client_for: ClientFor
     running, state = insi_server
     state.faults.clear()
     state.scripted.clear()
+    state.peers.clear()
     state.requests.clear()
     settings = insi_settings(running.url)
     return Insi(state, state.faults, running, client_for(settings), settings)
@@ -108,7 +113,13 @@ def feature(insi: Insi) -> IdentityFeature:
     return IdentityFeature(settings, "2.25.1", production=False, insi=insi.client)
 
 
-def principal(role: Role, *, habilitated: bool, less: frozenset[Permission]) -> Principal:
+def principal(
+    role: Role,
+    *,
+    habilitated: bool,
+    less: frozenset[Permission],
+    professional: Professional | None = None,
+) -> Principal:
     account = ids.new()
     rights = permissions_of(role, identity_habilitated=habilitated) - less
     return Principal(
@@ -117,7 +128,7 @@ def principal(role: Role, *, habilitated: bool, less: frozenset[Permission]) -> 
         role=role,
         permissions=rights,
         situation_id=None,
-        professional=None,
+        professional=professional,
         actor=Actor(account_id=account, ps_idnat="899700218896", role=role.value),
         acr="eidas1",
         auth_time=datetime.now(UTC),
@@ -139,14 +150,18 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             *,
             habilitated: bool = False,
             less: frozenset[Permission] = frozenset(),
+            professional: Professional | None = None,
             feature: IdentityFeature = feature,
         ) -> httpx.Client:
             app = FastAPI()
             problems.install(app)
-            for one in (router, foreign_router, record_router):
+            for one in (
+                router, insi_state_router, bulk_router, foreign_router, record_router,
+                journal_router,
+            ):  # fmt: skip
                 app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth
-            who = principal(role, habilitated=habilitated, less=less)
+            who = principal(role, habilitated=habilitated, less=less, professional=professional)
             app.dependency_overrides[current_session] = lambda: who
             running = stack.enter_context(serve(app))
             base = f"http://127.0.0.1:{running.port}/v1"

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ris.auth.rights import Role
-from ris.identity.duplicates import THRESHOLD, one_letter_apart, score
+from ris.identity.likeness import THRESHOLD, one_letter_apart, score
 from ris.identity.values import Sex, Traits
 from tests.identity.conftest import Desk
 from tests.identity.test_merge import merged
-from tests.identity.test_routes import create, validated
+from tests.identity.test_routes import create, show, validated
 
 ANNE = Traits("DURAND", ("ANNE",), "ANNE", date(1950, 3, 4), Sex.FEMALE, "75114")
 
@@ -79,11 +79,20 @@ def test_a_suspect_is_shown_until_it_is_merged_or_called_another_person(desk: De
     assert [row["patient_id"] for row in shown] == [twin["id"], namesake["id"]]
     assert shown[0]["score"] == 100
     assert "similar_birth_family" in shown[1]["reasons"]
-    body = {"state": "HOMA"}
-    assert desk(Role.SECRETARY).put(f"{path}/{namesake['id']}", json=body).status_code == 403
-    assert api.put(f"{path}/{namesake['id']}", json=body).json() == body
-    assert api.put(f"{path}/{twin['id']}", json={"state": "DOUA"}).status_code == 200
+    body, tag = {"state": "HOMA", "reason": "deux sœurs"}, {"If-Match": '"0"'}
+    clerk = desk(Role.SECRETARY)
+    assert clerk.put(f"{path}/{namesake['id']}", json=body, headers=tag).status_code == 403
+    assert api.put(f"{path}/{namesake['id']}", json=body).status_code == 428
+    decided = api.put(f"{path}/{namesake['id']}", json=body, headers=tag)
+    assert (decided.json()["state"], decided.headers["etag"]) == ("HOMA", '"1"')
+    assert api.put(f"{path}/{namesake['id']}", json=body, headers=tag).status_code == 412
+    homonyms = [show(api, one) for one in (patient, namesake)]
+    assert [one["attributes"] for one in homonyms] == [["homonyme"]] * 2
+    assert [one["status"] for one in homonyms] == ["validée", "provisoire"]
+    proven = api.put(f"{path}/{twin['id']}", json={"state": "DOUA"}, headers=tag)
+    assert proven.status_code == 200
     assert [row["state"] for row in api.get(path).json()] == ["DOUA"]
-    assert api.put(f"{path}/{patient['id']}", json=body).json()["code"] == "MERGE_REFUSED"
+    himself = api.put(f"{path}/{patient['id']}", json=body, headers=tag)
+    assert himself.json()["code"] == "MERGE_REFUSED"
     assert merged(api, patient, twin).status_code == 201
     assert api.get(path).json() == []

@@ -25,6 +25,7 @@ from ris.rem.evidence import Evidence
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS
 from tests.identity.conftest import Desk, Insi
+from tests.identity.test_routes import as_read
 
 MATRICULE = "279035121518989"
 SENDER = "1.2.3.4.5.6"
@@ -77,8 +78,7 @@ def worklist(api: httpx.Client, *states: str) -> list[Json]:
 def held_matricules(database: Database) -> int:
     with database.transaction() as session:
         return (
-            session.scalar(text("select count(*) from patient where ins_matricule is not null"))
-            or 0
+            session.scalar(text("select count(*) from patient where ins_sealed is not null")) or 0
         )
 
 
@@ -107,7 +107,9 @@ def test_a_foreign_ins_is_verified_then_stored_as_recuperee(
     assert worklist(api, "ok")[0]["patient_id"] == after["id"]
     evidence.add("01", "before.json", before)
     evidence.add(
-        "02", "calls.json", {"calls": api.get(f"/patients/{done.patient_id}/insi-calls").json()}
+        "02",
+        "calls.json",
+        {"calls": api.get(f"/patients/{done.patient_id}/insi-calls").json()},
     )
     evidence.add("03", "after.json", after)
 
@@ -121,7 +123,7 @@ def test_a_trust_contract_keeps_a_qualified_identity(
     done = received(database, feature)
     kept = show(api, done)
     assert (kept["status"], kept["ins"]["matricule"]) == ("qualifiée", MATRICULE)
-    history = api.get(f"/patients/{done.patient_id}/history").json()
+    history = api.get(f"/patients/{done.patient_id}/history").json()["items"]
     assert history[0]["evidence"]["contract"] == api.get("/trust-contracts").json()[0]["id"]
     other = received(
         database,
@@ -180,7 +182,8 @@ def test_a_known_patient_is_left_as_he_was_when_the_foreign_ins_is_wrong(
             "birth_date": "1979-03-28", "birth_place": "51215"}  # fmt: skip
     known = api.post("/patients", json=body).json()
     document = {"type": "CN", "validate_identity": True}
-    known = api.post(f"/patients/{known['id']}/documents", json=document).json()["patient"]
+    path, tag = f"/patients/{known['id']}/documents", as_read(api, known)
+    known = api.post(path, json=document, headers=tag).json()["patient"]
     done = received(
         database,
         feature,
@@ -196,7 +199,9 @@ def test_a_known_patient_is_left_as_he_was_when_the_foreign_ins_is_wrong(
     evidence.add("01", "before.json", known)
     evidence.add("02", "after.json", after)
     evidence.add(
-        "03", "calls.json", {"calls": api.get(f"/patients/{known['id']}/insi-calls").json()}
+        "03",
+        "calls.json",
+        {"calls": api.get(f"/patients/{known['id']}/insi-calls").json()},
     )
 
 
@@ -215,7 +220,9 @@ def test_an_ins_already_held_is_not_verified_again_any_other_is(
     other = received(database, feature, sender="9.9.9", local_ids=(LocalId("Z", "9.9.9"),))
     assert (other.patient_id, other.may_file) == (again.patient_id, True)
     evidence.add(
-        "01", "calls.json", {"calls": api.get(f"/patients/{again.patient_id}/insi-calls").json()}
+        "01",
+        "calls.json",
+        {"calls": api.get(f"/patients/{again.patient_id}/insi-calls").json()},
     )
 
 

@@ -1,30 +1,39 @@
 """The INSi client against the official schemas and answers, and against the strict sandbox."""
 
 from contextlib import closing
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from lxml import etree
 
-from ris.core import soap
+from ris.core import clock, soap
 from ris.core.errors import NotConfigured, RemoteError, RisError
 from ris.core.xml import Element, parse
 from ris.identity.attempts import next_query
 from ris.identity.calls import ask
-from ris.identity.errors import InsiFault, InsiIncomplete, InsiUnavailable
+from ris.identity.errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
 from ris.identity.insi import InsiClient
-from ris.identity.insi import body as read_body
+from ris.identity.insi_faults import body as read_body
 from ris.identity.insi_message import BAM, LPS, Context, answer, request
-from ris.identity.insi_values import AnswerCode, InsiAnswer, TraitsQuery, VitaleQuery, person_of
+from ris.identity.insi_values import (
+    AnswerCode,
+    InsiAnswer,
+    Subject,
+    TraitsQuery,
+    VitaleQuery,
+    person_of,
+)
 from ris.identity.rules import check_insi_answer
 from ris.identity.settings import InsiSettings
 from ris.identity.values import NIA, Ins, Sex, Traits
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, BY_VITALE, result
+from ris.sandbox.insi_people import Person
 from ris.sandbox.pki import TestPki
-from tests.identity.conftest import STRUCTURE, ClientFor, Insi, insi_settings
+from tests.identity.conftest import CALLER, ClientFor, Insi, insi_settings
 
 AT = datetime(2026, 11, 22, 20, 0, 0, 123000, tzinfo=UTC)
 CONTEXT = Context("10B0000001", AT, f"uuid:{uuid4()}")
@@ -138,7 +147,7 @@ def test_a_found_without_a_person_is_incomplete() -> None:
 
 
 def search(insi: Insi, query: TraitsQuery | VitaleQuery = PLAIN) -> InsiAnswer:
-    return insi.client.search(query, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+    return insi.client.search(query, caller=CALLER, message_id=f"uuid:{uuid4()}")
 
 
 def test_the_three_codes_come_back(insi: Insi) -> None:
@@ -169,14 +178,14 @@ def test_an_outage_is_never_nobody_found(
     client = client_for(insi.settings.model_copy(update={"total_timeout_s": 0.6}))
     insi.faults.inject(BY_TRAITS, fault)
     with pytest.raises(InsiUnavailable) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == code
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_cut_is_tried_once_more_as_a_new_message(insi: Insi, times: int) -> None:
     insi.faults.inject(BY_TRAITS, Fault(kind="drop", times=times))
-    asked = ask(insi.client, LOCAL, None, structure=STRUCTURE, limit=6)
+    asked = ask(insi.client, Subject(LOCAL), None, caller=CALLER, limit=6)
     assert len({one.message_id for one in asked}) == len(asked)
     assert asked[0].error is not None
     assert (asked[-1].answer is None) is (times == 2)
@@ -185,7 +194,7 @@ def test_a_cut_is_tried_once_more_as_a_new_message(insi: Insi, times: int) -> No
 
 def test_a_fault_is_not_tried_again(insi: Insi) -> None:
     insi.faults.inject(BY_VITALE, Fault(kind="soap", code="desir_550"))
-    (asked,) = ask(insi.client, LOCAL, QUERIES["vitale"], structure=STRUCTURE, limit=6)
+    (asked,) = ask(insi.client, Subject(LOCAL), QUERIES["vitale"], caller=CALLER, limit=6)
     assert isinstance(asked.error, InsiFault)
 
 
@@ -193,20 +202,22 @@ def test_a_fault_is_not_tried_again(insi: Insi) -> None:
 def test_a_certificate_of_another_authority_gets_no_answer(
     insi: Insi, pki: TestPki, client_for: ClientFor, which: str
 ) -> None:
-    client = client_for(insi.settings, getattr(pki, which))
+    client = client_for(insi.settings, lambda idnat, _mode: getattr(pki, which)(idnat))
     with pytest.raises(RemoteError) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
-    assert caught.value.remote_code in ("TLS", "CONNECT")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
+    assert caught.value.remote_code in ("TLS", "HANDSHAKE")
     assert insi.state.requests == []
 
 
 def test_a_server_of_another_authority_is_not_trusted(insi: Insi, pki: TestPki) -> None:
     other = pki.rogue().certificate
     with (
-        closing(InsiClient(insi.settings, pki.expired, other)) as client,
+        closing(
+            InsiClient(insi.settings, lambda idnat, _mode: pki.expired(idnat), other)
+        ) as client,
         pytest.raises(InsiFault) as caught,
     ):
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == "TLS"
 
 
@@ -214,17 +225,17 @@ def test_a_certificate_with_another_name_is_refused(
     insi: Insi, pki: TestPki, client_for: ClientFor
 ) -> None:
     client = client_for(
-        insi.settings, lambda idnat: pki.organisation(idnat, "AUTH_CLI", name="Insi-Manu")
+        insi.settings, lambda idnat, _mode: pki.organisation(idnat, "AUTH_CLI", name="Insi-Manu")
     )
     with pytest.raises(InsiFault) as caught:
-        client.search(PLAIN, structure=STRUCTURE, message_id=f"uuid:{uuid4()}")
+        client.search(PLAIN, caller=CALLER, message_id=f"uuid:{uuid4()}")
     assert caught.value.remote_code == "siram_100/desir_560"
 
 
 def test_without_an_address_nothing_leaves(pki: TestPki) -> None:
-    client = InsiClient(InsiSettings(), pki.rogue, pki.trust)
+    client = InsiClient(InsiSettings(), lambda idnat, _mode: pki.rogue(idnat), pki.trust)
     with pytest.raises(NotConfigured):
-        client.search(PLAIN, structure=STRUCTURE, message_id="uuid:0")
+        client.search(PLAIN, caller=CALLER, message_id="uuid:0")
 
 
 LOCAL = Traits("TCHITCHI", ("OLA", "CATARINA"), "OLA", date(1936, 6, 21), Sex.FEMALE, "63220")
@@ -233,7 +244,7 @@ LOCAL = Traits("TCHITCHI", ("OLA", "CATARINA"), "OLA", date(1936, 6, 21), Sex.FE
 def test_after_nobody_each_other_given_name_is_tried() -> None:
     tried: list[tuple[TraitsQuery, AnswerCode]] = []
     given = []
-    while (query := next_query(LOCAL, tried, limit=6)) is not None:
+    while (query := next_query(Subject(LOCAL), tried, limit=6)) is not None:
         given.append(query.given)
         tried.append((query, AnswerCode.NONE))
     assert given == [("OLA",), ("CATARINA",), ("OLA CATARINA",)]
@@ -241,23 +252,90 @@ def test_after_nobody_each_other_given_name_is_tried() -> None:
 
 def test_a_composite_given_name_is_tried_with_a_space_and_the_limit_holds() -> None:
     composite = Traits("A", ("JEAN-PIERRE",), "JEAN-PIERRE", LOCAL.birth_date, Sex.MALE, "99999")
-    first = next_query(composite, [], limit=6)
+    first = next_query(Subject(composite), [], limit=6)
     assert first is not None
-    second = next_query(composite, [(first, AnswerCode.NONE)], limit=6)
+    second = next_query(Subject(composite), [(first, AnswerCode.NONE)], limit=6)
     assert second is not None
     assert second.given == ("JEAN PIERRE",)
-    assert next_query(composite, [(first, AnswerCode.NONE)], limit=1) is None
-    assert next_query(composite, [(first, AnswerCode.FOUND)], limit=6) is None
+    assert next_query(Subject(composite), [(first, AnswerCode.NONE)], limit=1) is None
+    assert next_query(Subject(composite), [(first, AnswerCode.FOUND)], limit=6) is None
 
 
 def test_after_several_the_given_names_then_the_birthplace_are_added() -> None:
-    first = next_query(LOCAL, [], limit=6)
+    first = next_query(Subject(LOCAL), [], limit=6)
     assert first is not None
-    second = next_query(LOCAL, [(first, AnswerCode.SEVERAL)], limit=6)
+    second = next_query(Subject(LOCAL), [(first, AnswerCode.SEVERAL)], limit=6)
     assert second is not None
     assert (second.given, second.birth_place) == (("OLA", "CATARINA"), "")
     tried = [(first, AnswerCode.SEVERAL), (second, AnswerCode.SEVERAL)]
-    third = next_query(LOCAL, tried, limit=6)
+    third = next_query(Subject(LOCAL), tried, limit=6)
     assert third is not None
     assert third.birth_place == "63220"
-    assert next_query(LOCAL, [*tried, (third, AnswerCode.SEVERAL)], limit=6) is None
+    assert next_query(Subject(LOCAL), [*tried, (third, AnswerCode.SEVERAL)], limit=6) is None
+
+
+def test_everything_that_insi_returned_is_kept(conformance: Path) -> None:
+    kept = official(conformance, "cnda/TEST_2.04_cas2.xml").as_record()["returned"]
+    former = kept["INDIVIDU"][0]["INSHISTO"]
+    assert [one.get("DateDeb") for one in former] == [["2019-03-01"], None]
+    assert kept["CR"] == [{"CodeCR": ["00"], "LibelleCR": ["OK"]}]
+    assert kept["INDIVIDU"][0]["TIQ"][0]["ListePrenom"] == ["PIERRE-ALAIN MURIEL FLORIANT"]
+
+
+def test_an_answer_nobody_knows_is_kept_too_and_told_to_no_screen() -> None:
+    person = Person("ADRUN", "ZOE", "F", "1975-12-31", "63220", "275126322074974")
+    for xml in (result("07", person), result("00", replace(person, oid=""))):
+        with pytest.raises(InsiRefused) as caught:
+            answer(body(xml), "uuid:0")
+        assert "2751263220749" in str(caught.value.returned)
+        assert "2751263220749" not in str((caught.value.extensions, caught.value.detail))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("Receiver", InsiUnavailable), ("Sender", InsiFault), ("VersionMismatch", InsiFault),
+     ("MustUnderstand", InsiFault), ("DataEncodingUnknown", InsiFault)],
+)  # fmt: skip
+def test_a_fault_without_detail_is_judged_by_who_is_to_blame(
+    code: str, expected: type[RemoteError]
+) -> None:
+    soap12 = "http://www.w3.org/2003/05/soap-envelope"
+    fault = f"<s:Fault><s:Code><s:Value>s:{code}</s:Value></s:Code></s:Fault>"
+    content = f'<s:Envelope xmlns:s="{soap12}"><s:Body>{fault}</s:Body></s:Envelope>'
+    with pytest.raises(expected) as caught:
+        read_body(500, content.encode())
+    assert caught.value.remote_code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "expected"),
+    [(200, b"", InsiUnavailable), (200, b"<html>", InsiUnavailable), (502, b"", InsiUnavailable),
+     (404, b"not found", InsiFault), (200, b"<!DOCTYPE a><a/>", InsiUnavailable)],
+)  # fmt: skip
+def test_what_is_no_soap_is_no_answer(
+    status: int, content: bytes, expected: type[RemoteError]
+) -> None:
+    with pytest.raises(expected):
+        read_body(status, content)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_is_refused_and_finds_nobody(insi: Insi, hours: int) -> None:
+    with clock.frozen(clock.now() + timedelta(hours=hours)), pytest.raises(InsiFault) as caught:
+        search(insi)
+    assert caught.value.remote_code == "siram_100/sandbox_clock"
+
+
+def test_the_person_whose_history_is_dated_backwards_is_read(insi: Insi) -> None:
+    asked = TraitsQuery("ECETINSI", ("PIERRE-ALAIN",), "M", "2009-07-14")
+    found = search(insi, asked).person
+    assert found is not None
+    assert [ins.matricule for ins in found.history] == ["209076322083439", "209066322012355"]
+
+
+def test_a_wrong_key_is_tolerated_on_the_bench_only(insi: Insi) -> None:
+    found = search(insi, TraitsQuery("HERMANN", ("GATIEN",), "M", "1981-03-24")).person
+    assert found is not None
+    check_insi_answer(found, (), production=False, tolerate_bad_key=True)
+    with pytest.raises(RisError):
+        check_insi_answer(found, (), production=True)

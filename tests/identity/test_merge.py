@@ -23,7 +23,7 @@ from ris.identity.model import Patient
 from ris.mss.model import MssRefusal
 from tests.identity.conftest import Desk
 from tests.identity.test_foreign import contract, message
-from tests.identity.test_routes import create, edit, qualified, show, validated
+from tests.identity.test_routes import as_read, create, edit, qualified, show, validated
 
 Json = dict[str, Any]
 ZOE = {"birth_family": "ADRUN", "first_birth_given": "ZOE", "birth_date": "1975-12-31",
@@ -84,10 +84,12 @@ def test_an_absorbed_record_climbs_no_more(desk: Desk, database: Database) -> No
     found = api.post(f"{path}/insi-search", json={}).json()
     assert found["retrieval_id"]
     assert merged(api, survivor, absorbed).status_code == 201
+    tag, answer = as_read(api, absorbed), {"retrieval_id": found["retrieval_id"]}
+    passport = {"type": "PA", "validate_identity": True}
     refused = [
-        api.post(f"{path}/insi-acceptance", json={"retrieval_id": found["retrieval_id"]}),
+        api.post(f"{path}/insi-acceptance", json=answer, headers=tag),
         api.post(f"{path}/insi-search", json={}),
-        api.post(f"{path}/documents", json={"type": "PA", "validate_identity": True}),
+        api.post(f"{path}/documents", json=passport, headers=tag),
     ]
     assert [(one.status_code, one.json()["code"]) for one in refused] == [
         (409, "PATIENT_MERGED")
@@ -124,16 +126,20 @@ def test_an_undone_merge_gives_everything_back_at_provisional(
     refusal(database, absorbed)
     done = merged(api, survivor, absorbed).json()
     path = f"/patient-merges/{done['id']}/undo"
-    assert api.post(path, json={}).json()["code"] == "REASON_REQUIRED"
-    assert api.post(path, json={"reason": "deux personnes"}).json()["undone_at"] is not None
+    tag = as_read(api, survivor)
+    assert api.post(path, json={"reason": "deux personnes"}).status_code == 428
+    assert api.post(path, json={}, headers=tag).json()["code"] == "REASON_REQUIRED"
+    undone = api.post(path, json={"reason": "deux personnes"}, headers=tag)
+    assert undone.json()["undone_at"] is not None
+    assert api.post(path, json={"reason": "x"}, headers=tag).json()["code"] == "MERGE_REFUSED"
     assert refusing(database) == [absorbed["id"]]
     for one in (survivor, absorbed):
         shown = show(api, one)
         assert (shown["status"], shown["ins"], shown["to_review"]) == ("provisoire", None, True)
     assert edit(api, absorbed, used_family="X").status_code == 200
-    assert api.post(path, json={"reason": "encore"}).json()["code"] == "MERGE_REFUSED"
     assert len(api.get(f"/patients/{absorbed['id']}/merges").json()) == 1
-    events = [row["event"] for row in api.get(f"/patients/{absorbed['id']}/history").json()]
+    history = api.get(f"/patients/{absorbed['id']}/history").json()["items"]
+    events = [row["event"] for row in history]
     assert events == ["created", "absorbed", "separated", "complementary_trait_changed"]
 
 

@@ -126,7 +126,7 @@ def test_a_message_sent_late_says_what_is_true_now_and_never_a_withdrawn_ins(
     assert all(message.identity.ins is None for _, message in wire.accepted)
     withdrawal = next(message for _, message in wire.accepted if message.kind == "A47")
     assert withdrawal.withdrawn_oid == "1.2.250.1.213.1.4.10"
-    assert api.get(f"/patients/{patient['id']}/ins-disclosures").json() == []
+    assert api.get(f"/patients/{patient['id']}/ins-disclosures").json()["items"] == []
 
 
 @pytest.mark.rem("RIS.INS.51", scenario="INS/va1.46.01")
@@ -137,10 +137,10 @@ def test_the_partners_that_received_the_ins_are_listed(
     patient = create(api)
     wire = Wire()
     emptied(database, wire)
-    assert api.get(f"/patients/{patient['id']}/ins-disclosures").json() == []
+    assert api.get(f"/patients/{patient['id']}/ins-disclosures").json()["items"] == []
     patient = qualified(api, birth_family="PAT-TROIS")
     emptied(database, wire)
-    told = api.get(f"/patients/{patient['id']}/ins-disclosures").json()
+    told = api.get(f"/patients/{patient['id']}/ins-disclosures").json()["items"]
     assert {(row["sender"], row["partner"], row["channel"]) for row in told} == {
         ("2.25.1", partner, "hl7_pam") for partner in PARTNERS
     }

@@ -20,7 +20,7 @@ from ris.rem.evidence import Evidence
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, result
 from ris.sandbox.insi_people import Person
-from tests.identity.conftest import PATIENT, STRUCTURE, Desk, Insi
+from tests.identity.conftest import CALLER, PATIENT, Desk, Insi
 
 MATRICULE = "279035121518989"
 Json = dict[str, Any]
@@ -38,6 +38,11 @@ def show(api: httpx.Client, patient: Json) -> Json:
     return answer.json()
 
 
+def as_read(api: httpx.Client, patient: Json) -> dict[str, str]:
+    """What the caller sends back: the version of the record as it is now."""
+    return {"If-Match": f'"{show(api, patient)["version"]}"'}
+
+
 def insi_search(api: httpx.Client, patient: Json, **body: Any) -> Json:
     answer = api.post(f"/patients/{patient['id']}/insi-search", json=body)
     assert answer.status_code == 201, answer.text
@@ -46,18 +51,19 @@ def insi_search(api: httpx.Client, patient: Json, **body: Any) -> Json:
 
 def accept(api: httpx.Client, patient: Json, found: Json, reason: str = "") -> httpx.Response:
     body = {"retrieval_id": found["retrieval_id"], "decision": "accept", "reason": reason}
-    return api.post(f"/patients/{patient['id']}/insi-acceptance", json=body)
+    path = f"/patients/{patient['id']}/insi-acceptance"
+    return api.post(path, json=body, headers=as_read(api, patient))
 
 
 def validate(api: httpx.Client, patient: Json, kind: str = "CN", **body: Any) -> httpx.Response:
     content = {"type": kind, "validate_identity": True, **body}
-    return api.post(f"/patients/{patient['id']}/documents", json=content)
+    path = f"/patients/{patient['id']}/documents"
+    return api.post(path, json=content, headers=as_read(api, patient))
 
 
 def edit(api: httpx.Client, patient: Json, **fields: Any) -> httpx.Response:
-    version = show(api, patient)["version"]
-    headers = {"If-Match": f'"{version}"'}
-    return api.patch(f"/patients/{patient['id']}", json=fields, headers=headers)
+    path = f"/patients/{patient['id']}"
+    return api.patch(path, json=fields, headers=as_read(api, patient))
 
 
 def attribute(api: httpx.Client, patient: Json, name: str) -> httpx.Response:
@@ -166,7 +172,7 @@ def test_provisional_then_validated_then_qualified(desk: Desk, evidence: Evidenc
     answer = accept(api, patient, insi_search(api, patient))
     assert answer.json()["status"] == "qualifiée"
     assert answer.json()["ins"]["matricule"] == MATRICULE
-    history = api.get(f"/patients/{patient['id']}/history").json()
+    history = api.get(f"/patients/{patient['id']}/history").json()["items"]
     assert [(row["from_status"], row["to_status"]) for row in history] == [
         (None, "provisoire"),
         ("provisoire", "validée"),
@@ -193,7 +199,7 @@ def test_each_status_change_keeps_who_when_and_the_former_status(
 ) -> None:
     api = desk()
     patient = qualified(api)
-    rows = api.get(f"/patients/{patient['id']}/history").json()
+    rows = api.get(f"/patients/{patient['id']}/history").json()["items"]
     assert all(row["at"] and row["account_id"] and row["ps_idnat"] for row in rows)
     assert [row["event"] for row in rows] == ["created", "insi_accepted", "document_validated"]
     assert [row["from_status"] for row in rows] == [None, "provisoire", "récupérée"]
@@ -296,7 +302,7 @@ def test_every_call_is_kept_with_all_that_came_back(
     assert kept[0].answer["given_names"] == "DOMINIQUE MARIE-LOUISE"
     assert kept[0].mode == "MANU"
     assert len(users) == 2
-    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()
+    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()["items"]
     assert MATRICULE not in str(journal)
     evidence.add("01", "journal.json", {"calls": journal, "answer": kept[0].answer})
 
@@ -312,7 +318,7 @@ def test_a_vitale_card_finds_its_owner(desk: Desk, database: Database, evidence:
     found = insi_search(api, patient, vitale=card)
     assert found["calls"][0]["operation"] == "vitale"
     assert accept(api, patient, found).json()["status"] == "récupérée"
-    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()
+    journal = api.get(f"/patients/{patient['id']}/insi-calls").json()["items"]
     assert [(call["operation"], call["code"]) for call in journal] == [("vitale", "00")]
     with database.transaction() as session:
         kept = session.scalars(select(InsiCall)).one()
@@ -585,7 +591,8 @@ def test_each_display_of_an_ins_is_journaled(
     show(blind, patient)
     with database.transaction() as session:
         lines = list(session.scalars(select(AuditEvent).where(AuditEvent.action == "ins.read")))
-    assert [str(line.patient_id) for line in lines] == [patient["id"]]
+    shown_by_the_qualifying_answer_then_by_the_record = [patient["id"]] * 2
+    assert [str(o.patient_id) for o in lines] == shown_by_the_qualifying_answer_then_by_the_record
     assert MATRICULE not in str([line.detail for line in lines])
     evidence.add("01", "line.json", {"at": str(lines[0].at), "user": str(lines[0].actor_id)})
 
@@ -607,7 +614,8 @@ def test_seeing_an_ins_and_calling_insi_are_separate_rights(
     assert desk(Role.ADMIN_TECH).get(f"/patients/{patient['id']}").status_code == 403
     with database.transaction() as session:
         read = select(AuditEvent).where(AuditEvent.action == "ins.read")
-        assert len(session.scalars(read).all()) == 1
+        by_the_qualifying_answer, by_the_record = session.scalars(read).all()
+    assert by_the_qualifying_answer.actor_id != by_the_record.actor_id
     evidence.add("01", "refused.json", refused.json())
 
 
@@ -616,7 +624,7 @@ def test_seeing_an_ins_and_calling_insi_are_separate_rights(
 def test_validation_is_an_act_of_someone_habilitated(desk: Desk, evidence: Evidence) -> None:
     api = desk()
     patient = create(api)
-    noted = api.post(f"/patients/{patient['id']}/documents", json={"type": "CN"}).json()
+    noted = validate(api, patient, validate_identity=False).json()
     assert (noted["validated"], noted["patient"]["status"]) == (False, "provisoire")
     assert validate(desk(Role.SECRETARY), patient).status_code == 403
     done = validate(desk(Role.SECRETARY, habilitated=True), patient).json()
@@ -641,12 +649,11 @@ def test_a_document_of_low_trust_or_off_the_list_does_not_validate(
 def test_an_expired_document_is_recorded_and_validates_nothing(desk: Desk) -> None:
     api = desk()
     patient = create(api)
-    path = f"/patients/{patient['id']}/documents"
-    expired = {"type": "CN", "expires_on": "2020-03-09"}
-    answer = api.post(path, json={**expired, "validate_identity": True})
+    expired = {"kind": "CN", "expires_on": "2020-03-09"}
+    answer = validate(api, patient, **expired)
     assert (answer.status_code, answer.json()["code"]) == (422, "DOCUMENT_EXPIRED")
     assert answer.json()["detail"] == "Ce titre est expiré depuis le 09/03/2020."
-    noted = api.post(path, json=expired)
+    noted = validate(api, patient, **expired, validate_identity=False)
     assert (noted.status_code, noted.json()["validated"]) == (201, False)
     assert show(api, patient)["status"] == "provisoire"
 
@@ -718,11 +725,13 @@ def test_traits_edited_while_insi_was_thinking_void_its_answer(
     api = desk()
     patient = create(api)
     with database.transaction() as session:
-        traits = retrieval.prepare(session, patient["id"])
-    asked = calls.ask(insi.client, traits, None, structure=STRUCTURE, limit=6)
+        traits = retrieval.prepare(session, feature, patient["id"])
+    asked = calls.ask(insi.client, traits, None, caller=CALLER, limit=6)
     edit(api, patient, birth_place="63220")
     with database.transaction() as session:
-        kept = retrieval.keep(session, feature, patient["id"], traits, asked, actor=Actor())
+        kept = retrieval.keep(
+            session, feature, patient["id"], traits, asked, caller=CALLER, actor=Actor()
+        )
     answer = accept(api, patient, {"retrieval_id": str(kept.last.id)})
     assert (answer.status_code, answer.json()["code"]) == (409, "INSI_RETRIEVAL_UNUSABLE")
 
@@ -736,7 +745,7 @@ def test_automatic_validation_exists_only_where_a_site_asks_for_it(
     settings = feature.settings.model_copy(update={"automatic_validation": enabled})
     api = desk(feature=replace(feature, settings=settings))
     patient = create(api)
-    answer = api.post(f"/patients/{patient['id']}/documents", json={"type": "CN"}).json()
+    answer = validate(api, patient, validate_identity=False).json()
     assert answer["patient"]["status"] == status
     evidence.add("01", f"{status[:4]}.json", answer)
 
@@ -755,7 +764,9 @@ def test_a_rejected_answer_changes_nothing_and_cannot_be_accepted_later(desk: De
     patient = create(api)
     found = insi_search(api, patient)
     body = {"retrieval_id": found["retrieval_id"], "decision": "reject", "reason": "autre"}
-    answer = api.post(f"/patients/{patient['id']}/insi-acceptance", json=body)
+    answer = api.post(
+        f"/patients/{patient['id']}/insi-acceptance", json=body, headers=as_read(api, patient)
+    )
     assert answer.json()["status"] == "provisoire"
     late = accept(api, patient, found)
     assert (late.status_code, late.json()["code"]) == (409, "INSI_RETRIEVAL_UNUSABLE")

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from ris.core.audit import Actor
 from ris.core.errors import RisError
 from ris.identity import search, service
+from ris.identity.entry import Contact
 from ris.identity.feature import IdentityFeature
 from ris.identity.search import Criteria
-from ris.identity.service import Contact
 from ris.identity.settings import IdentitySettings
 from ris.identity.traits import TypedTraits
 from ris.rem.evidence import Evidence

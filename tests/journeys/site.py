@@ -6,8 +6,8 @@ Starting, stopping, waiting and reading what happened. What is played is the sto
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
 from types import TracebackType
@@ -50,16 +50,27 @@ Row = dict[str, Any]
 class Site:
     """A context manager. *api*: the API as a process of its own, else in this one.
 
-    *home* is the site's folder, with the PKI kept between sites; *url* an upgraded database.
+    *home* is the site's folder, with the PKI kept between sites; *url* an upgraded database;
+    *staff* who works there; *more* settings of this site (`RIS_…`).
     """
 
-    def __init__(self, home: Path, url: str, *, api: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        url: str,
+        *,
+        api: bool = False,
+        staff: Sequence[tuple[Person, Role]] = STAFF,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
         self.logs = home / "logs"
         self.port = free_port()
         self.sandbox = Sandbox(home, api_url=f"http://127.0.0.1:{self.port}")
         self.database = Database(url, pool_size=2)
         self._own_process = api
+        self._staff = staff
+        self._more = more or {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -69,8 +80,9 @@ class Site:
             stack.enter_context(self.sandbox)
             url = {"RIS_DATABASE_URL": self.database.url}
             self.environment = environment(self.sandbox, self.home) | FAST | url
+            self.environment |= self._more
             with self.database.transaction() as session:
-                for person, role in STAFF:
+                for person, role in self._staff:
                     accounts.grant(session, person.ps_idnat, role, identity_habilitated=True)
             self.processes = stack.enter_context(Processes(self.environment, self.logs))
             if self._own_process:
@@ -89,16 +101,21 @@ class Site:
         self._stack.close()
 
     def _serve(self, stack: ExitStack) -> None:
-        runtime = root.compose(self.settings(), Database(self.database.url))
-        stack.callback(runtime.close)
-        stack.enter_context(serve(root.create_app(runtime), port=self.port))
+        stack.enter_context(self.served(self.port))
 
-    def settings(self) -> root.Settings:
-        """Return the product's settings as its processes here read them."""
+    @contextmanager
+    def served(self, port: int = 0, **more: str) -> Iterator[str]:
+        """Give the address of one API in this process, some of its settings changed."""
+        runtime = root.compose(self.settings(**more), Database(self.database.url))
+        with closing(runtime), serve(root.create_app(runtime), port=port) as running:
+            yield f"http://127.0.0.1:{running.port}"
+
+    def settings(self, **more: str) -> root.Settings:
+        """Return the product's settings as its processes here read them, some of them changed."""
         with pytest.MonkeyPatch.context() as patch:
             for name in [name for name in os.environ if name.startswith("RIS_")]:
                 patch.delenv(name)
-            for name, value in self.environment.items():
+            for name, value in (self.environment | more).items():
                 patch.setenv(name, value)
             return root.Settings()
 

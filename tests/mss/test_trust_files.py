@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ris.core import clock
+from ris.core import clock, crl
 from ris.core.errors import NotConfigured, Permanent
 from ris.core.settings import HttpSettings
-from ris.mss import crl, whitelist
-from ris.mss.errors import CrlRefused, MailboxNotConfigured, WhitelistRefused
+from ris.mss import whitelist
+from ris.mss.errors import MailboxNotConfigured, WhitelistRefused
 from ris.mss.operators import check_configuration
 from ris.mss.refresh import refresh_crls, refresh_whitelist
 from ris.mss.settings import MailboxSettings, MssSettings
@@ -86,15 +86,15 @@ def test_an_expired_older_or_foreign_revocation_list_never_replaces_a_good_one(
     anchors = x509.load_pem_x509_certificates(pki.trust.read_bytes())
     good = crl.read(pki.crl.read_bytes())[0]
     assert crl.merge([], good, anchors, clock.now()) == [good]
-    with pytest.raises(CrlRefused):
+    with pytest.raises(crl.CrlRefused):
         crl.merge([], good, anchors, NOW + timedelta(days=9999))
     stranger = crl.read(TestPki(tmp_path / "other").crl.read_bytes())[0]
-    with pytest.raises(CrlRefused):
+    with pytest.raises(crl.CrlRefused):
         crl.merge([good], stranger, anchors, clock.now())
     pki.revoke(pki.organisation("1750000042", "AUTH_CLI"))
     newer = crl.read(pki.crl.read_bytes())[0]
     assert crl.merge([good], newer, anchors, clock.now()) == [newer]
-    with pytest.raises(CrlRefused):
+    with pytest.raises(crl.CrlRefused):
         crl.read(b"not a list")
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from ris.core import clock
+from ris.core import clock, sealed
+from ris.core.crypto import Envelope, Keyring, Sealer
 from ris.identity.values import Status
 from ris.rem.evidence import Evidence
 from ris.reports import freeze, service
@@ -105,8 +106,8 @@ def test_a_signed_report_is_not_edited(session: Session, bench: Bench) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "update document_version set n1 = 'x'",
-        "update document_version set content = '{}'",
+        "update document_version set n1_sealed = n3_sealed",
+        "update document_version set content_sealed = pdf_sealed",
         "update document_version set signed_at = now()",
         "delete from document_version",
     ],
@@ -117,6 +118,24 @@ def test_the_base_refuses_to_change_a_signed_version(
     sign(session, bench, draft(session, bench))
     with pytest.raises(DBAPIError, match="immutable"), session.begin_nested():
         session.execute(text(statement))
+
+
+def test_a_signed_version_may_get_a_new_key_and_nothing_else(
+    session: Session, bench: Bench
+) -> None:
+    version = sign(session, bench, draft(session, bench))
+    n1 = bytes(version.n1)
+    both = {"k1": bytes(range(32)), "k2": bytes(32)}
+    rotated = Sealer(Keyring("k2", both))
+    change = text("update document_version set n1_sealed = :blob")
+    kept, n3 = session.execute(text("select n1_sealed, n3_sealed from document_version")).one()
+    session.execute(change, {"blob": rotated.rewrap(Envelope.unpack(kept)).pack()})
+    sealed.carry(session.get_bind().dialect, rotated)
+    session.expire_all()
+    assert version.n1 == n1
+    for other in (rotated.seal(n1, b"elsewhere"), n3):
+        with pytest.raises(DBAPIError, match="immutable"), session.begin_nested():
+            session.execute(change, {"blob": other})
 
 
 def test_the_base_refuses_two_versions_of_one_number(session: Session, bench: Bench) -> None:

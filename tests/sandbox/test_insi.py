@@ -7,7 +7,7 @@ import httpx
 import pytest
 from lxml import etree
 
-from ris.core import http
+from ris.core import clock, http
 from ris.core.settings import HttpSettings
 from ris.sandbox.faults import Fault, Faults
 from ris.sandbox.insi import BY_TRAITS, IDAM, PATH, InsiSandbox, build, result
@@ -24,12 +24,12 @@ BODY = (
 )
 BAM = (
     '<b:ContexteBAM xmlns:b="urn:siram:bam:ctxbam" Version="01_02"><b:Id>{id}</b:Id>'
-    "<b:Temps>2026-11-22T20:00:00.000Z</b:Temps><b:Emetteur>{unit}</b:Emetteur>"
+    "<b:Temps>{at}.000Z</b:Temps><b:Emetteur>{unit}</b:Emetteur>"
     "<b:COUVERTURE/></b:ContexteBAM>"
 )
 LPS = (
     '<l:ContexteLPS xmlns:l="urn:siram:lps:ctxlps" Nature="CTXLPS" Version="01_00">'
-    "<l:Id>{id}</l:Id><l:Temps>2026-11-22T20:00:00Z</l:Temps><l:Emetteur>{unit}</l:Emetteur>"
+    "<l:Id>{id}</l:Id><l:Temps>{at}Z</l:Temps><l:Emetteur>{unit}</l:Emetteur>"
     '<l:LPS><l:IDAM R="4">{idam}</l:IDAM><l:Version>1.0</l:Version><l:Instance>{id}</l:Instance>'
     "<l:Nom>urn:lps:essai:1.0</l:Nom></l:LPS></l:ContexteLPS>"
 )
@@ -41,9 +41,10 @@ WSA = (
 
 def message(
     *, body: str = BODY, bam: str = BAM, lps: str = LPS, wsa: str = WSA, idam: str = IDAM,
-    unit: str = UNIT, action: str = ACTION, message_id: str = "",
+    unit: str = UNIT, action: str = ACTION, message_id: str = "", at: str = "",
 ) -> str:  # fmt: skip
     values = {"id": uuid4(), "unit": unit, "idam": idam, "action": action}
+    values["at"] = at or f"{clock.now():%Y-%m-%dT%H:%M:%S}"
     values["message"] = message_id or f"uuid:{uuid4()}"
     header = (bam + lps + wsa).format(**values)
     return (
@@ -113,6 +114,7 @@ def test_a_caller_without_certificate_gets_no_connection(
         ({"idam": "INCONNU"}, "desir_550"),
         ({"unit": "10B9999999"}, "sandbox_context"),
         ({"message_id": "42"}, "sandbox_context"),
+        ({"at": "2026-01-01T00:00:00"}, "sandbox_clock"),
         ({"action": ACTION + "X"}, "sandbox_action"),
         ({"body": BODY.replace("RECSANSVITALE", "RECHERCHE")}, "sandbox_body"),
         ({"body": BODY.replace("<r:Sexe>F</r:Sexe>", "")}, "sandbox_body"),

@@ -62,3 +62,9 @@ def officer(product: Product) -> httpx.Client:
 def administrator(product: Product) -> httpx.Client:
     """The administrator of rights, signed in."""
     return product.signed_in(Role.ADMIN_SECURITY)
+
+
+@pytest.fixture
+def auditor(product: Product) -> httpx.Client:
+    """The reviewer of the journal, signed in."""
+    return product.signed_in(Role.AUDITOR)

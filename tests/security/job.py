@@ -37,10 +37,17 @@ def qualified(desk: httpx.Client) -> Json:
     """The demo's patient, qualifiée."""
     record = patient(desk)
     path = f"/v1/patients/{record['id']}"
-    got(desk.post(f"{path}/insi-acceptance", json={"retrieval_id": retrieval(desk, record)}), 201)
+    answer = {"retrieval_id": retrieval(desk, record)}
+    found = got(desk.post(f"{path}/insi-acceptance", json=answer, headers=as_read(record)), 201)
     shown = {"type": "PA", "validate_identity": True}
-    made: Json = got(desk.post(f"{path}/documents", json=shown), 201)["patient"]
-    return made
+    made = got(desk.post(f"{path}/documents", json=shown, headers=as_read(found)), 201)
+    patient_now: Json = made["patient"]
+    return patient_now
+
+
+def as_read(record: Json) -> dict[str, str]:
+    """The version of a record, as it was read."""
+    return {"If-Match": f'"{record["version"]}"'}
 
 
 def order_of(record: Json, **changes: object) -> Json:

@@ -22,6 +22,7 @@ from ris.sandbox.psc_people import (
     IDENTITY_OFFICER,
     RADIOLOGIST_A,
     SECRETARY,
+    TECHNOLOGIST,
     Person,
 )
 from ris.sandbox.server import serve
@@ -31,6 +32,7 @@ PERSON_OF: dict[Role, Person] = {
     Role.SECRETARY: SECRETARY,
     Role.IDENTITY_OFFICER: IDENTITY_OFFICER,
     Role.ADMIN_SECURITY: ADMINISTRATOR,
+    Role.AUDITOR: TECHNOLOGIST,
 }
 
 

@@ -13,9 +13,13 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from alembic import command
 
+from ris import app as root
+from ris.core import audit, schema
 from ris.core.db import Database
 from ris.sandbox.pki import TestPki
+from tests.architecture.test_sealing_migration import FILL
 from tests.security import job
 from tests.security.product import Product
 
@@ -98,8 +102,6 @@ def test_a_secret_read_from_a_file_or_the_environment_is_never_shown(
 ) -> None:
     for name, value in secrets.items():
         monkeypatch.setenv(f"RIS_{name}", value)
-    from ris import app as root
-
     settings = root.Settings()
     assert settings.auth.psc.client_secret.get_secret_value() == SECRET
     assert settings.auth.annuaire.api_key.get_secret_value() == SECRET
@@ -178,6 +180,24 @@ def test_the_journal_is_verified_and_a_changed_line_is_named(
     assert f"l'événement {seq}." in one_line(ris("audit", "verify", **where))
 
 
+def test_the_head_is_anchored_and_a_journal_that_lost_it_is_refused(
+    database: Database, tmp_path: Path, ris: Ris
+) -> None:
+    with database.transaction() as session:
+        audit.record(session, "test.done")
+    heads = tmp_path / "heads"
+    where = {"ENVIRONMENT": "test", "DATABASE_URL": database.url}
+    assert "RIS_JOURNAL__ANCHOR" in one_line(ris("audit", "anchor", **where))
+    anchored = ris("audit", "anchor", **where, JOURNAL__ANCHOR=str(heads))
+    assert anchored.stdout.endswith(heads.read_text())
+    assert ris("audit", "verify", "--anchors", str(heads), **where).returncode == 0
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("delete from audit_event")
+    refused = one_line(ris("audit", "verify", "--anchors", str(heads), **where))
+    assert refused == "Le journal ne contient plus la tête ancrée 1."
+
+
 def test_an_upgrade_of_an_up_to_date_database_changes_nothing(database: Database, ris: Ris) -> None:
     ran = ris("db", "upgrade", DATABASE_URL=database.url, ENVIRONMENT="test")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -217,3 +237,77 @@ def test_the_sandbox_starts_and_stops_when_told_to(tmp_path: Path) -> None:
         process.wait()
     assert process.returncode == 0
     assert b"Traceback" not in told
+
+
+def where(database_url: str, ring: Path, environment: str = "test") -> dict[str, str]:
+    return {
+        "ENVIRONMENT": environment, "DATABASE_URL": database_url, "KEYRING": str(ring),
+        "DATA_DIR": str(ring.parent),
+    }  # fmt: skip
+
+
+def test_a_rotation_of_a_ring_that_cannot_be_written_is_one_french_line(
+    database: Database, ris: Ris, tmp_path: Path
+) -> None:
+    ring = tmp_path / "keyring.json"
+    assert ris("keys", "generate", str(ring)).returncode == 0
+    (tmp_path / "keyring.json.new").mkdir()
+    line = one_line(ris("keys", "rotate", **where(database.url, ring)))
+    assert "KEYRING_READ_ONLY" in line
+    assert "inscriptible" in line
+    nowhere = one_line(ris("keys", "generate", str(tmp_path / "absent" / "ring.json")))
+    assert "KEYRING_READ_ONLY" in nowhere
+
+
+@pytest.mark.parametrize(
+    "command", [("config", "check"), ("api",), ("worker", "--once"), ("mllp",)]
+)
+def test_production_without_its_key_ring_does_not_start_and_says_which(
+    database: Database, ris: Ris, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    line = one_line(ris(*command, **where(database.url, tmp_path / "trousseau.json", "production")))
+    assert "Trousseau de clés introuvable" in line
+    assert "trousseau.json" in line
+    assert not (tmp_path / "trousseau.json").exists(), "production never makes a ring by itself"
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("api",), ("worker", "--once")])
+def test_a_key_ring_of_another_base_is_refused_at_start(
+    product: Product, desk: httpx.Client, ris: Ris, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    job.qualified(desk)
+    line = one_line(ris(*command, **where(product.runtime.database.url, tmp_path / "other.json")))
+    assert "KEYRING_FOREIGN" in line
+
+
+def test_a_base_restored_without_its_key_ring_says_so(
+    product: Product, desk: httpx.Client, ris: Ris, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    job.qualified(desk)
+    saved, ring = str(tmp_path / "ris.dump"), root.keyring_path(product.runtime.settings)
+    ran = ris("db", "dump", saved, **where(product.runtime.database.url, ring))
+    assert (ran.returncode, str(ring) in ran.stdout) == (0, True), ran.stderr
+    absent = where(new_database(), tmp_path / "absent.json", "production")
+    line = one_line(ris("db", "restore", saved, **absent))
+    assert "le trousseau est absent" in line
+    other = tmp_path / "other.json"
+    ris("keys", "generate", str(other))
+    line = one_line(ris("db", "restore", saved, **where(new_database(), other)))
+    assert "n'ouvre pas cette base" in line
+    sound = ris("db", "restore", saved, **where(new_database(), ring))
+    assert (sound.returncode, sound.stdout) == (0, "Base restaurée.\n"), sound.stderr
+
+
+def test_an_upgrade_that_must_seal_rows_asks_for_the_key_ring_in_one_french_line(
+    ris: Ris, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_database()
+    command.upgrade(schema.configuration(url), "0004")
+    with psycopg.connect(url) as connection:
+        connection.execute(FILL.encode())
+    ring = tmp_path / "trousseau.json"
+    line = one_line(ris("db", "upgrade", **where(url, ring, "production")))
+    assert "Trousseau de clés introuvable" in line
+    ris("keys", "generate", str(ring))
+    ran = ris("db", "upgrade", **where(url, ring, "production"))
+    assert (ran.returncode, ran.stdout) == (0, "Base à jour.\n"), ran.stderr

@@ -42,7 +42,8 @@ WRONG: dict[str, Any] = {
 def clean(answer: httpx.Response) -> bool:
     """An answer of ours: no defect, and an error always explains itself."""
     kind = answer.headers.get("content-type", "")
-    explained = answer.status_code < 400 or kind == "application/problem+json"
+    told = ("application/problem+json", "application/fhir+json; fhirVersion=4.0")
+    explained = answer.status_code < 400 or kind in told
     return answer.status_code < 500 and explained
 
 

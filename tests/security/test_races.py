@@ -78,10 +78,10 @@ def test_two_acceptances_of_one_insi_answer_import_it_once(
     record = job.patient(desk)
     body = {"retrieval_id": job.retrieval(desk, record)}
     path = f"/v1/patients/{record['id']}/insi-acceptance"
-    statuses = at_once(*[lambda: desk.post(path, json=body)] * 2)
-    assert statuses[0] == 201
-    assert statuses[1] == 409
-    history = job.got(desk.get(f"/v1/patients/{record['id']}/history"), 200)
+    tag = job.as_read(record)
+    statuses = at_once(*[lambda: desk.post(path, json=body, headers=tag)] * 2)
+    assert statuses == [201, 412]
+    history = job.got(desk.get(f"/v1/patients/{record['id']}/history"), 200)["items"]
     assert [row["event"] for row in history].count("insi_accepted") == 1
 
 
@@ -89,11 +89,11 @@ def test_one_ins_accepted_for_two_records_at_once_is_kept_by_one(
     product: Product, desk: httpx.Client
 ) -> None:
     records = [job.patient(desk), job.patient(desk)]
-    asked = [(record["id"], job.retrieval(desk, record)) for record in records]
+    asked = [(record, job.retrieval(desk, record)) for record in records]
 
-    def accept(one: tuple[str, str]) -> Callable[[], httpx.Response]:
-        body = {"retrieval_id": one[1]}
-        return lambda: desk.post(f"/v1/patients/{one[0]}/insi-acceptance", json=body)
+    def accept(one: tuple[job.Json, str]) -> Callable[[], httpx.Response]:
+        path, body = f"/v1/patients/{one[0]['id']}/insi-acceptance", {"retrieval_id": one[1]}
+        return lambda: desk.post(path, json=body, headers=job.as_read(one[0]))
 
     assert at_once(*[accept(one) for one in asked]) == [201, 409]
 

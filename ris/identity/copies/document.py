@@ -67,8 +67,9 @@ def _keys(p: Parameters) -> str:
 - **Rotation** : `ris keys rotate` ajoute une clé, remplace le fichier de façon atomique, puis
   enveloppe à nouveau les clés de données ; les images ne sont ni lues ni réécrites. Interrompue,
   elle se reprend par `ris keys rotate --resume`. Le journal en garde la trace (`keys.rotated`).
-- **Anciennes clés** : elles restent dans le trousseau pour relire les sauvegardes et les autres
-  secrets ; leur retrait est une décision de l'exploitant.
+  Elle reprend de même toutes les autres colonnes chiffrées de la base.
+- **Anciennes clés** : elles restent dans le trousseau pour relire les sauvegardes ; leur retrait
+  est une décision de l'exploitant.
 - **Clé de signature des preuves** : créée à la première suppression, scellée par le trousseau ; son
   empreinte est au journal (`identity.copy_purge_key_created`).
 """

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ris.core import clock, ids
 from ris.core.crypto import Envelope
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 from ris.identity.copies.media import MediaType
 
 DDL_ID_COPY_PURGE_IS_APPEND_ONLY: Final = """
@@ -108,5 +109,5 @@ class IdCopyPurgeKey(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_private_key: Mapped[bytes] = mapped_column(SealedBlob)
     created_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)

@@ -1,4 +1,4 @@
-"""Putting the data keys of copies under the current key-encryption key; images are not touched.
+"""Putting data keys under the current key-encryption key: copies here, then all sealed columns.
 
 What `ris keys rotate` does after the key ring has a new key. Interrupted, it is run again: only
 what is still under a former key is left to do.
@@ -13,11 +13,11 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from ris.core import audit
+from ris.core import audit, resealing
 from ris.core.crypto import Envelope, SealBroken, Sealer
 from ris.core.db import Database
 from ris.core.errors import Conflict
-from ris.identity.copies.model import IdCopy, IdCopyPurgeKey
+from ris.identity.copies.model import IdCopy
 from ris.rem import satisfies
 
 _BATCH: Final = 200
@@ -27,11 +27,12 @@ _LOCK: Final = 0x5249_534B  # "RISK": one rotation at a time
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Copies *rewrapped* under *kek_id*, and those that no key of the ring opens."""
+    """Copies *rewrapped* under *kek_id*, other *values* too, and what no key of the ring opens."""
 
     kek_id: str
     rewrapped: int
     unreadable: int
+    values: int
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def alone(database: Database) -> Iterator[None]:
 def rewrap(database: Database, sealer: Sealer, kek_id: str) -> Rotation:
     """Wrap anew, under *kek_id* (the current one), every data key that is under another.
 
-    One transaction per batch; a copy whose key is lost is counted and left as it is.
+    One transaction per batch; what has lost its key is counted and left as it is.
     """
     rewrapped = unreadable = 0
     after: UUID | None = _NIL
@@ -59,12 +60,15 @@ def rewrap(database: Database, sealer: Sealer, kek_id: str) -> Rotation:
         with database.transaction() as session:
             after, done, lost = _batch(session, sealer, kek_id, after)
         rewrapped, unreadable = rewrapped + done, unreadable + lost
+    values, lost = resealing.rewrap(database, sealer, kek_id)
+    unreadable += lost
     with database.transaction() as session:
-        _signing_keys(session, sealer, kek_id)
-        detail = {"kek": kek_id, "rewrapped": rewrapped, "unreadable": unreadable}
+        detail = {
+            "kek": kek_id, "rewrapped": rewrapped, "values": values, "unreadable": unreadable,
+        }  # fmt: skip
         outcome = "failure" if unreadable else "success"
         audit.record(session, "keys.rotated", outcome=outcome, detail=detail)
-    return Rotation(kek_id, rewrapped, unreadable)
+    return Rotation(kek_id, rewrapped, unreadable, values)
 
 
 def _batch(
@@ -88,10 +92,3 @@ def _batch(
         values = {"kek_id": fresh.kek_id, "wrapped_key": fresh.wrapped_key}
         session.execute(update(IdCopy).where(IdCopy.id == copy_id).values(values))
     return (rows[-1].id if rows else None), len(rows) - lost, lost
-
-
-def _signing_keys(session: Session, sealer: Sealer, kek_id: str) -> None:
-    for key in session.scalars(select(IdCopyPurgeKey).with_for_update()):
-        sealed = Envelope.unpack(key.sealed_private_key)
-        if sealed.kek_id != kek_id:
-            key.sealed_private_key = sealer.rewrap(sealed).pack()

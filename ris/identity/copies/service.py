@@ -23,7 +23,7 @@ from ris.identity.copies.feature import CopyFeature, Term
 from ris.identity.copies.media import MediaType, recognise
 from ris.identity.copies.model import IdCopy, IdCopyPurge, Informed
 from ris.identity.model import IdentityDocument
-from ris.identity.service import get
+from ris.identity.service import get, still_open
 from ris.identity.states import BLOCKING
 from ris.rem import satisfies
 
@@ -73,11 +73,11 @@ def store(
 ) -> Kept:
     """Seal *content*, the copy of a document recorded for this patient; *declared* is its type.
 
-    Raises `CopiesDisabled`, `PatientNotFound`, `CopyDocumentUnknown`, `CopyTooLarge`,
-    `CopyTypeRefused`.
+    Raises `CopiesDisabled`, `PatientNotFound`, `PatientMerged`, `CopyDocumentUnknown`,
+    `CopyTooLarge`, `CopyTypeRefused`.
     """
     feature.require_enabled()
-    get(session, patient_id)
+    still_open(session, patient_id)
     document = session.get(IdentityDocument, document_id)
     if document is None or document.patient_id != patient_id:
         raise CopyDocumentUnknown

@@ -80,6 +80,7 @@ def read(message: Message, *, sender: str, received_at: datetime) -> Reading:
         address=reading.read_address(patient),
         phone=reading.read_phone(patient),
         occurred_at=_occurred_at(message, patient),
+        data="" if message.msh.text(9, 1) == "ADT" else message.msh.text(9, 1),
     )
     return Reading(inbound, complement)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import SealedBlob
 
 
 class Hl7State(StrEnum):
@@ -24,8 +25,8 @@ class Hl7State(StrEnum):
 class Hl7Message(Base):
     """One message received, once per sender and MSH-10 (ins.md R-PAM-06).
 
-    *sealed* is the message, sealed for `ris.hl7_message.v1|<id>`; *digest* its SHA-256; *ack* the
-    answer as sent, which holds no value of the patient. *outcome* holds codes and ids only.
+    *sealed* is the message, sealed for `ris.hl7_message.v1|<id>`; *digest* its keyed digest; *ack*
+    the answer as sent, which holds no value of the patient. *outcome* holds codes and ids only.
     """
 
     __tablename__ = "hl7_message"
@@ -43,7 +44,7 @@ class Hl7Message(Base):
     control_id: Mapped[str] = mapped_column(String(199))
     kind: Mapped[str] = mapped_column(String(20))
     digest: Mapped[str] = mapped_column(String(64))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(SealedBlob)
     state: Mapped[str]
     ack_code: Mapped[str] = mapped_column(String(2), default="")
     ack: Mapped[bytes] = mapped_column(LargeBinary, default=b"")

@@ -4,7 +4,6 @@ Store and application are one transaction in original mode, so that AA says "com
 mode (MSH-15) the answer says "stored" and `apply_waiting` follows. Sockets are `mllp.py`.
 """
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -113,7 +112,7 @@ class Inbox:
             return self._answer(msh, error.ack, [acks.refusal(error)])
         key = {"sender_application": application, "sender_facility": facility}
         row = self._claim(session, {**key, "control_id": control}, msh, data)
-        if row.digest != hashlib.sha256(data).hexdigest():
+        if row.digest != self._digest(data):
             record(session, "hl7.control_id_reused", outcome="failure", target=_target(row))
             reused = Refused(APPLICATION, "MSH^1^10", "MSH-10 déjà employé pour un autre message.",
                              ack="AR", code="HL7_CONTROL_ID_REUSED")  # fmt: skip
@@ -126,13 +125,16 @@ class Inbox:
             self._settle(session, row, msh, data, origin)
         return row.ack
 
+    def _digest(self, data: bytes) -> str:
+        return self.sealer.digest(data, b"hl7_message").hex()
+
     def _claim(
         self, session: Session, key: dict[str, str], msh: Segment, data: bytes
     ) -> Hl7Message:
         """Return the one row of *key*, locked; two connections with one message wait here."""
         new = ids.new()
         values = {
-            **key, "id": new, "kind": adt.kind(msh), "digest": hashlib.sha256(data).hexdigest(),
+            **key, "id": new, "kind": adt.kind(msh), "digest": self._digest(data),
             "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
             "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
         }  # fmt: skip

@@ -85,6 +85,7 @@ class Site:
 def site(database: Database, tmp_path: Path) -> Site:
     path = tmp_path / "keyring.json"
     sealer = Sealer(Keyring.generate(path))
+    database.seal_with(sealer)
     feature = CopyFeature(CopySettings(enabled=True), 60, sealer, ACTIVITIES)
     return Site(database, path, feature)
 

@@ -34,6 +34,10 @@ def sealed(site: Site) -> dict[UUID, Envelope]:
         return {copy.id: copy.envelope for copy in session.scalars(select(IdCopy))}
 
 
+def told(*, copies: int, values: int = 0) -> str:
+    return f"Clé courante k2 : {copies} copie(s) et {values} autre(s) donnée(s) reprises.\n"
+
+
 def kek_ids(site: Site) -> set[str]:
     return {envelope.kek_id for envelope in sealed(site).values()}
 
@@ -47,7 +51,7 @@ def test_a_rotation_changes_no_ciphertext_and_every_copy_stays_readable(
         site.keep(patient)
     before = sealed(site)
     ran = runner.invoke(cli, ["keys", "rotate"])
-    assert (ran.exit_code, ran.output) == (0, "Clé courante k2 : 3 copie(s) reprises.\n")
+    assert (ran.exit_code, ran.output) == (0, told(copies=3))
     after = sealed(site)
     assert after.keys() == before.keys()
     fresh = Sealer(Keyring.from_file(site.keyring))
@@ -60,7 +64,7 @@ def test_a_rotation_changes_no_ciphertext_and_every_copy_stays_readable(
             assert sealer.decrypt(envelope, context(copy_id, patient[0])) == SCAN
     with site.database.transaction() as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.action == "keys.rotated")).one()
-        assert event.detail == {"kek": "k2", "rewrapped": 3, "unreadable": 0}
+        assert event.detail == {"kek": "k2", "rewrapped": 3, "values": 0, "unreadable": 0}
         evidence.add("05", "rotation.json", json.dumps(event.detail))
     assert site.keyring.stat().st_mode & 0o777 == 0o600
 
@@ -84,11 +88,9 @@ def test_a_rotation_stopped_half_way_is_resumed_without_another_key(
     assert kek_ids(site) == {"k1", "k2"}
     monkeypatch.setattr(rotation, "_batch", whole)
     ran = runner.invoke(cli, ["keys", "rotate", "--resume"])
-    assert (ran.exit_code, ran.output) == (0, "Clé courante k2 : 3 copie(s) reprises.\n")
+    assert (ran.exit_code, ran.output) == (0, told(copies=3))
     assert kek_ids(site) == {"k2"}
-    assert runner.invoke(cli, ["keys", "rotate", "--resume"]).output.endswith(
-        "0 copie(s) reprises.\n"
-    )
+    assert runner.invoke(cli, ["keys", "rotate", "--resume"]).output == told(copies=0)
     assert Keyring.from_file(site.keyring).current == "k2"
     sealer = Sealer(Keyring.from_file(site.keyring))
     for copy_id, envelope in sealed(site).items():
@@ -102,7 +104,7 @@ def test_a_copy_whose_key_is_lost_is_told_and_stops_nothing(site: Site, runner: 
         session.execute(update(IdCopy).where(IdCopy.id == lost).values(kek_id="k0"))
     ran = runner.invoke(cli, ["keys", "rotate"])
     assert ran.exit_code == 1
-    assert "1 copie(s) dont la clé est perdue" in ran.output
+    assert "1 donnée(s) dont la clé est perdue" in ran.output
     found = sealed(site)
     assert (found[lost].kek_id, found[sound].kek_id) == ("k0", "k2")
 

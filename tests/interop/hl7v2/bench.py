@@ -72,6 +72,7 @@ def main(count: int) -> None:
         database = Database(url)
         feature = IdentityFeature(IdentitySettings(), DOMAIN, production=False)
         sealer = Sealer(Keyring.generate(Path(folder) / "keyring.json"))
+        database.seal_with(sealer)
         inbox = Inbox(database, sealer, feature, Hl7Settings(senders=SENDERS))
         with database.transaction() as session:
             trust.sign(session, sender=DOMAIN, scope=Scope.OWN_DOMAIN, label="GAM", actor=SYSTEM)

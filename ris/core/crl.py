@@ -1,7 +1,6 @@
-"""The revocation lists kept beside the trust anchors: the last good one of each authority.
+"""Revocation lists kept beside the trust anchors: the last good one of each authority.
 
-Pure values of `cryptography`. Fetching is `refresh.py`, checking a certificate is OpenSSL's work
-(`tls.py`), with the file written here.
+Pure values of `cryptography`. Fetching them, and refusing a certificate, is the features' work.
 """
 
 from collections.abc import Iterable
@@ -12,11 +11,17 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ris.mss.errors import CrlRefused
-from ris.rem import satisfies
+from ris.core.errors import Invalid
 
 _PEM: Final = b"-----BEGIN X509 CRL-----"
 Crl = x509.CertificateRevocationList
+
+
+class CrlRefused(Invalid):
+    """The revocation list is unreadable, expired, older than ours or not properly signed."""
+
+    code = "CRL_REFUSED"
+    title = "Liste de révocation refusée"
 
 
 def read(data: bytes) -> list[Crl]:
@@ -35,7 +40,6 @@ def write(lists: Iterable[Crl]) -> bytes:
     return b"".join(one.public_bytes(Encoding.PEM) for one in lists)
 
 
-@satisfies("RIS.MSS.06", "SC.MSS/CONF.22")
 def merge(
     kept: Iterable[Crl], fetched: Crl, anchors: Iterable[x509.Certificate], now: datetime
 ) -> list[Crl]:
@@ -46,7 +50,7 @@ def merge(
     """
     if fetched.next_update_utc is None or fetched.next_update_utc <= now:
         raise CrlRefused("Liste de révocation périmée.")
-    if not any(_signed_by(fetched, anchor) for anchor in anchors):
+    if not any(signed_by(fetched, anchor) for anchor in anchors):
         raise CrlRefused("Liste de révocation non signée par une autorité reconnue.")
     former = [one for one in kept if one.issuer == fetched.issuer]
     if any(one.last_update_utc > fetched.last_update_utc for one in former):
@@ -54,7 +58,8 @@ def merge(
     return [*(one for one in kept if one.issuer != fetched.issuer), fetched]
 
 
-def _signed_by(fetched: Crl, anchor: x509.Certificate) -> bool:
+def signed_by(fetched: Crl, anchor: x509.Certificate) -> bool:
+    """Say whether *anchor* issued and signed *fetched*."""
     if anchor.subject != fetched.issuer:
         return False
     try:

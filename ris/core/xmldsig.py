@@ -1,6 +1,6 @@
-"""XML signature primitives shared by the VIHF and the lot signature: digests, keys, algorithm URIs.
+"""XML signature primitives: digests, keys, algorithm URIs, the enveloped signature of an assertion.
 
-No document shape: what is signed, and where the signature goes, belongs to the callers.
+No document shape: what is signed, and by whom, belongs to the callers.
 """
 
 import base64
@@ -13,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
+from lxml.builder import ElementMaker
 
 from ris.core.crypto import PrivateKey
-from ris.core.xml import Element
+from ris.core.xml import Element, canonical, parse, serialise
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 C14N_COMMENTS: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"
 EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+_ds: Final = ElementMaker(namespace=DS, nsmap={"ds": DS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,35 @@ def inclusive(node: Element | etree._ElementTree) -> bytes:
 def der_base64(certificate: x509.Certificate) -> str:
     """Return the certificate as the text of `ds:X509Certificate`."""
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
+def enveloped_info(root: Element) -> Element:
+    """Return the `SignedInfo` of the enveloped signature of *root* (RSA-SHA256, exclusive C14N).
+
+    Its canonical form is what the key signs. *root* bears its `ID` and no signature yet.
+    """
+    return _ds.SignedInfo(
+        _ds.CanonicalizationMethod(Algorithm=EXC_C14N),
+        _ds.SignatureMethod(Algorithm=RSA_SHA256.signature_uri),
+        _ds.Reference(
+            _ds.Transforms(_ds.Transform(Algorithm=ENVELOPED), _ds.Transform(Algorithm=EXC_C14N)),
+            _ds.DigestMethod(Algorithm=RSA_SHA256.digest_uri),
+            _ds.DigestValue(RSA_SHA256.digest(canonical(root))),
+            URI=f"#{root.get('ID')}",
+        ),
+    )
+
+
+def enveloped(unsigned: Element, certificate: x509.Certificate, value: str) -> Element:
+    """Return *unsigned* with its signature *value* (base64) after `Issuer`, its first child.
+
+    The result must be inserted and serialised as it is: nothing inside may be re-indented.
+    """
+    root = parse(serialise(unsigned))
+    signature = _ds.Signature(
+        enveloped_info(root),
+        _ds.SignatureValue(value),
+        _ds.KeyInfo(_ds.X509Data(_ds.X509Certificate(der_base64(certificate)))),
+    )
+    root.insert(1, signature)
+    return root

@@ -1,0 +1,84 @@
+"""The API of INSi itself: is it there, what can it do here, when will it be asked again."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from ris.auth.dependencies import Principal, require
+from ris.auth.rights import Permission
+from ris.core import breaker, clock
+from ris.identity.feature import IdentityFeature
+from ris.identity.insi_circuit import INSI, INSI_CARD
+from ris.identity.insi_desk import CardIn, CardToSignOut, to_sign
+from ris.rem import satisfies
+from ris.web.routing import TaggedRoute
+from ris.web.unit_of_work import Db
+
+router = APIRouter(route_class=TaggedRoute, tags=["identity"])
+
+InsiCaller = Annotated[Principal, Depends(require(Permission.INSI_CALL))]
+
+
+class EndpointOut(BaseModel):
+    """Une adresse d'INSi : `closed` en service, `open` appels suspendus jusqu'à `open_until`,
+    `half_open` le prochain appel est un essai.
+    """
+
+    name: Literal["insi", "insi_cpx"]
+    configured: bool
+    state: breaker.State
+    failures: int
+    opened_at: datetime | None
+    open_until: datetime | None
+
+
+class InsiOut(BaseModel):
+    """INSi vu d'ici. `verification` et `bulk` : `off` non configurée, `emulated` par la recherche
+    sur traits, `provisional` par le contrat d'essai.
+    """
+
+    endpoints: list[EndpointOut]
+    verification: Literal["off", "emulated", "provisional"]
+    bulk: Literal["off", "emulated", "provisional"]
+    reverify_after_months: int
+
+
+@router.get("/insi")
+@satisfies()
+def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
+    """Dit si INSi répond, jusqu'à quand les appels sont suspendus, et ce qui est configuré."""
+    feature: IdentityFeature = request.app.state.identity
+    insi, now = feature.settings.insi, clock.now()
+    configured = {INSI: bool(insi.endpoint), INSI_CARD: bool(insi.cpx_endpoint)}
+    shown = [
+        EndpointOut(
+            name=name,
+            configured=given,
+            state=one.state,
+            failures=one.failures,
+            opened_at=one.opened_at,
+            open_until=one.open_until,
+        )
+        for name, given in configured.items()
+        for one in [breaker.endpoint(session, name, now)]
+    ]
+    return InsiOut(
+        endpoints=shown,
+        verification=insi.verification,
+        bulk=insi.bulk,
+        reverify_after_months=insi.reverify_after_months,
+    )
+
+
+@router.post("/insi/card-assertions", status_code=201)
+@satisfies("RIS.INS.49")
+def prepare_card_assertion(body: CardIn, request: Request, principal: InsiCaller) -> CardToSignOut:
+    """Donne ce que la carte CPx de l'utilisateur doit signer pour appeler INSi en son nom.
+
+    Le connecteur du poste fait signer `to_sign` par la carte, puis la signature accompagne les
+    appels (`card` de la recherche ou de la vérification) tant qu'elle n'est pas périmée.
+    """
+    feature: IdentityFeature = request.app.state.identity
+    return to_sign(feature, principal, body)
