@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fuzz bench lock openapi matrix sbom ins-day clean
+.PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,11 +41,19 @@ check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/ris rem gates
 	$(BIN)/ris openapi --check
 
-fuzz: .venv/.dev ## 200 000 mutated HL7 messages: read, or refused by name
+fuzz: .venv/.dev ## 200 000 mutated HL7 messages, as many INSi answers, 300 random lives of identities
 	$(BIN)/python -m tests.interop.hl7v2.fuzz 200000
+	$(BIN)/python -m tests.identity.fuzz_insi 200000
+	RIS_FUZZ_SEQUENCES=300 $(BIN)/python -m pytest -q tests/identity/test_stateful.py
+
+mutants: .venv/.dev ## mutate the identity guards, write docs/mutants-identity.md (1 when one lives)
+	$(BIN)/python -m tests.mutation
 
 bench: .venv/.dev ## measure the main job and the delivery engine
 	$(BIN)/python -m tests.bench
+
+bench-identity: .venv/.dev ## search among a million patients and ADT intake, against their targets
+	$(BIN)/python -m tests.bench_identity
 
 matrix: .venv/.dev ## write docs/requirements.* from the code and the last full test run
 	$(BIN)/ris rem matrix

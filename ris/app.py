@@ -14,7 +14,7 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
-from ris.auth import upkeep as auth_upkeep
+from ris import upkeep
 from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
@@ -24,7 +24,7 @@ from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
 from ris.auth.sign_in_routes import router as sign_in_router
-from ris.core import audit_anchor, audit_retention, embedded, resealing, schema
+from ris.core import embedded, resealing, schema
 from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
@@ -39,42 +39,37 @@ from ris.diffusion.sent import sent_since
 from ris.diffusion.settings import DiffusionSettings
 from ris.diffusion.signing import reconsider_held
 from ris.diffusion.sources import CurrentFacts, ReportDocuments
-from ris.diffusion.wiring import Diffusion, Upkeep
+from ris.diffusion.wiring import Diffusion
 from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
 from ris.dmp.settings import DmpSettings
 from ris.identity.bulk_routes import router as bulk_router
-from ris.identity.bulk_run import BulkVerifications
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
-from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
-from ris.identity.duplicate_scan import DuplicateScan
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_check import ForeignChecks
 from ris.identity.foreign_routes import router as foreign_router
 from ris.identity.insi import InsiClient
 from ris.identity.insi_circuit import Circuit
 from ris.identity.insi_state_routes import router as insi_state_router
 from ris.identity.insi_values import CallMode
 from ris.identity.journal_routes import router as identity_journal_router
-from ris.identity.propagation_run import Propagator
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
+from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.fhir import openapi as fhir_openapi
 from ris.interop.fhir import outcome as fhir_outcome
 from ris.interop.fhir.routes import router as fhir_router
 from ris.interop.fhir.settings import FhirSettings
-from ris.interop.hl7v2.client import Sender
+from ris.interop.hl7v2.routes import router as hl7_router
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
 from ris.mss.operators import check_configuration
 from ris.mss.poll import Poller
-from ris.mss.refresh import refresh_crls, refresh_whitelist
 from ris.mss.routes import MssDesk
 from ris.mss.routes import router as mss_router
 from ris.mss.settings import MssSettings
@@ -84,17 +79,15 @@ from ris.reports.activity import REPORTS
 from ris.reports.channels import ChannelName
 from ris.reports.routes import router as reports_router
 from ris.reports.settings import ReportSettings
-from ris.reports.verification import verify_new_versions
-from ris.web import health, idempotency, middleware, problems
+from ris.web import health, middleware, problems
 from ris.web.openapi import complete
 from ris.web.rem_routes import router as rem_router
 
-DAY_S: Final = 86_400
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
-    record_router, identity_journal_router, copies_router, orders_router, dicom_router,
-    reports_router, mss_router, dmp_router, diffusion_router,
+    record_router, identity_journal_router, scan_router, copies_router, orders_router,
+    dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
@@ -225,7 +218,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         ],
     )
     inbox = Inbox(database, sealer, identity, settings.hl7)
-    jobs = _identity_upkeep(settings, database, identity, inbox)
+    jobs = upkeep.of_identity(settings, database, identity, inbox)
     diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs))
     return Runtime(settings, database, sealer, desk, directory, identity, copies, diffusion, inbox)
 
@@ -252,6 +245,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
     app.state.fhir = runtime.settings.fhir
+    app.state.hl7 = runtime.inbox
     problems.install(app)
     fhir_outcome.install(app)
     middleware.install(app)
@@ -287,7 +281,7 @@ def _diffusion(
         settings=settings.diffusion,
         documents=ReportDocuments(settings.reports, resolver(settings.mss)),
         facts=CurrentFacts(send_without_qualified_ins=settings.mss.send_without_qualified_ins),
-        upkeep=tuple(_upkeep(settings, database, poller, copies)),
+        upkeep=tuple(upkeep.of_features(settings, database, poller, copies)),
     )
 
 
@@ -308,57 +302,6 @@ def _attached(settings: Settings) -> tuple[str, ...]:
     """Name the systems this one must tell; none unless it is the identity repository (R-PAM-05)."""
     told = settings.hl7.partners if settings.identity.repository else ()
     return tuple(partner.name for partner in told)
-
-
-def _identity_upkeep(
-    settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
-) -> Iterator[Upkeep]:
-    """Give the jobs of the identity feeds: verify, tell the attached systems, settle, forget."""
-    sender = settings.site.ipp_oid
-    propagator = Propagator(database, Sender(settings.hl7), sender=sender)
-    every = settings.hl7.upkeep_s
-    yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
-    batches, insi = BulkVerifications(database, identity), settings.identity.insi
-    yield Upkeep("begin_ins_batch", DAY_S, batches.begin_due)
-    yield Upkeep("verify_ins_batches", insi.bulk_every_s, batches.run)
-    yield Upkeep("propagate_identities", every, propagator.run)
-    yield Upkeep("apply_hl7_messages", every, inbox.apply_waiting)
-    yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
-    yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
-
-
-def _purge_idempotency(database: Database) -> None:
-    with database.transaction() as session:
-        idempotency.purge(session)
-
-
-def _upkeep(
-    settings: Settings, database: Database, poller: Poller, copies: CopyFeature
-) -> Iterator[Upkeep]:
-    """Give the periodic jobs of the features, as the settings ask for them."""
-    often = settings.diffusion
-    yield Upkeep("poll_receipts", often.receipts_poll_s, poller.poll_receipts)
-    verify = partial(verify_new_versions, database, settings.reports)
-    yield Upkeep("reports.verify", often.requeue_s, verify)
-    yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
-    yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
-    yield Upkeep(
-        "sweep_sign_ins", auth_upkeep.EVERY_S, partial(auth_upkeep.run, database, settings.auth)
-    )
-    yield from _journal_upkeep(settings.journal, database)
-    if settings.mss.whitelist_url:
-        refresh = partial(refresh_whitelist, settings.mss, settings.http)
-        yield Upkeep("refresh_whitelist", DAY_S, refresh)
-    if settings.mss.crl_urls:
-        yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
-
-
-def _journal_upkeep(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:
-    erase = partial(audit_retention.erase_due, database, journal)
-    yield Upkeep("erase_journal", DAY_S, erase)
-    if journal.anchor:
-        anchor = partial(audit_anchor.anchor, database, Path(journal.anchor))
-        yield Upkeep("anchor_journal", journal.anchor_every_s, anchor)
 
 
 def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) -> None:

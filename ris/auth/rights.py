@@ -36,6 +36,7 @@ class Permission(StrEnum):
     DELIVERY_READ = "delivery.read"
     DELIVERY_RETRY = "delivery.retry"
     DMP_CONTROL = "dmp.control"
+    HL7_CONTROL = "hl7.control"
     DASHBOARD_READ = "dashboard.read"
     DIRECTORY_READ = "directory.read"
     ACCOUNT_ADMIN = "account.admin"
@@ -66,6 +67,7 @@ LABELS: Final = {
     Permission.DELIVERY_READ: "consulter les envois",
     Permission.DELIVERY_RETRY: "relancer un envoi",
     Permission.DMP_CONTROL: "gérer l'alimentation du DMP",
+    Permission.HL7_CONTROL: "suivre et rejouer les messages HL7 reçus",
     Permission.DASHBOARD_READ: "consulter le tableau de bord",
     Permission.DIRECTORY_READ: "consulter l'annuaire",
     Permission.ACCOUNT_ADMIN: "administrer les comptes",
@@ -167,9 +169,9 @@ MATRIX: Final[dict[Role, frozenset[Permission]]] = {
         Role.SECRETARY: _FRONT_DESK | _SENDING | {_P.REPORT_DRAFT},
         Role.INTERN: _INTERN,
         Role.REFERRER: frozenset[Permission](),
-        Role.IDENTITY_OFFICER: _IDENTITY,
+        Role.IDENTITY_OFFICER: _IDENTITY | {_P.HL7_CONTROL},
         Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_ADMIN}),
-        Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN}),
+        Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN, _P.HL7_CONTROL}),
         Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.AUDIT_EXPORT}),
         Role.INTEGRATOR: _INTEGRATOR,
     }.items()

@@ -82,8 +82,8 @@ class AnnuaireSettings(BaseModel):
 class AuthSettings(BaseModel):
     """Everything `ris.auth` may be told. `cookie_secure=false` is refused in production.
 
-    *withheld* are the rights that the site takes away from a role, each by itself: seeing the INS
-    (`ins.read`), calling INSi (`insi.call`)… (RIS.INS.05, RIS.INS.06).
+    *withheld* takes rights away from a role on this site (`{"SECRETARY": ["ins.read"]}`): seeing
+    an INS and calling INSi are granted or withheld one by one (RIS.INS.05, .06). It never adds.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -66,9 +66,9 @@ def body_of(data: bytes) -> Element:
     root = parse(data, limit=20_000_000)
     namespace = etree.QName(root).namespace or ""
     body = root.find(f"{{{namespace}}}Body")
-    if body is None or len(body) == 0:
+    first = next(body.iterchildren(tag=etree.Element), None) if body is not None else None
+    if first is None:
         raise SoapFault("NoBody", (), "", None)
-    first: Element = body[0]
     if etree.QName(first).localname == "Fault":
         raise _fault(first, namespace)
     return first

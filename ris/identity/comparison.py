@@ -66,11 +66,15 @@ def french_date(value: str) -> str:
 
 
 def real_date(value: str) -> date | None:
-    """Return the date that an INSi value names, or None (`00` day or month, 30 February…)."""
+    """Return the date that an INSi value names, or None (`00` day or month, 30 February…).
+
+    `YYYY-MM-DD` only: a week date (`1979-W13-3`) would name a day that nobody read.
+    """
     try:
-        return date.fromisoformat(value)
+        found = date.fromisoformat(value)
     except ValueError:
         return None
+    return found if found.isoformat() == value else None
 
 
 def _interpreted(row: TraitComparison, local: Traits, raw: str, insi: str) -> TraitComparison:
@@ -92,8 +96,7 @@ def _given_names(local: str, insi: str) -> Difference:
     if local == insi:
         return Difference.EQUAL
     mine, theirs = fold(local), fold(insi)
-    shorter = not mine or theirs == mine or theirs.startswith(f"{mine} ")
-    return Difference.MINOR if shorter or _same_first(mine, theirs) else Difference.MAJOR
+    return Difference.MINOR if not mine or _same_first(mine, theirs) else Difference.MAJOR
 
 
 def _same_first(mine: str, theirs: str) -> bool:

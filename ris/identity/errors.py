@@ -227,6 +227,79 @@ class InsTestOid(Invalid):
     title = "INS de test refusée en production"
 
 
+class DatamatrixHeader(Invalid):
+    """The text does not begin as a datamatrix INS does."""
+
+    code = "DMX_HEADER"
+    title = "Ce code n'est pas un datamatrix INS"
+
+
+class DatamatrixVersion(Invalid):
+    """A version of the datamatrix INS that this software does not read."""
+
+    code = "DMX_VERSION"
+    title = "Version de datamatrix INS inconnue"
+
+
+class DatamatrixField(Invalid):
+    """A field is unknown, given twice or cut; extension `position` says where (characters)."""
+
+    code = "DMX_FIELD"
+    title = "Datamatrix INS illisible : vérifiez que le lecteur transmet les séparateurs"
+
+
+class DatamatrixIncomplete(Invalid):
+    """A field without which it is no INS is missing; extension `fields` names them."""
+
+    code = "DMX_INCOMPLETE"
+    title = "Datamatrix INS incomplet"
+
+
+class DatamatrixNotFound(Invalid):
+    """No datamatrix on the page."""
+
+    code = "DMX_NOT_FOUND"
+    title = "Aucun datamatrix trouvé sur cette page"
+
+
+class DatamatrixSeveral(Invalid):
+    """Two datamatrix INS that say different things on one paper."""
+
+    code = "DMX_SEVERAL"
+    title = "Plusieurs identités sur cette page : lire le bon code avec une douchette"
+
+
+class ScanTooLarge(Invalid):
+    """The file is over the size cap."""
+
+    status = 413
+    code = "SCAN_TOO_LARGE"
+    title = "Fichier trop volumineux"
+
+
+class ScanTooDetailed(Invalid):
+    """More pixels than a scanned page has."""
+
+    status = 413
+    code = "SCAN_TOO_DETAILED"
+    title = "Image trop grande : 40 millions de points au plus"
+
+
+class ScanTypeRefused(Invalid):
+    """The first bytes are not those of a type that is read."""
+
+    status = 415
+    code = "SCAN_TYPE_REFUSED"
+    title = "Une page numérisée est une image PNG ou JPEG, ou un PDF"
+
+
+class ScanUnreadable(Invalid):
+    """The file is cut, broken, or no scan."""
+
+    code = "SCAN_UNREADABLE"
+    title = "Image illisible"
+
+
 class SearchTooBroad(Invalid):
     """Neither a birth date, nor a matricule, nor an IPP (ruling 9)."""
 

@@ -36,11 +36,22 @@ class Register:
 
     def by_local_id(self, local_id: LocalId) -> Patient | None:
         """Return the record that *local_id* names, locked; the survivor when it was absorbed."""
-        alias = self.aliases.get(local_id)
-        patient_id = alias.patient_id if alias else self.ipps.get(local_id)
+        patient_id = self._patient_id(local_id)
         if patient_id is None:
             return None
         return survivor(self.session, service.locked(self.session, patient_id))
+
+    def _patient_id(self, local_id: LocalId) -> UUID | None:
+        alias = self.aliases.get(local_id)
+        return alias.patient_id if alias else self.ipps.get(local_id)
+
+    def lock_pair(self, inbound: Inbound) -> None:
+        """Lock the records that a merge names, lowest id first, as the merge of a person does.
+
+        Two merges that cross wait for each other: neither is a victim of a deadlock.
+        """
+        for one in sorted(filter(None, {self._patient_id(one) for one in _named(inbound)})):
+            service.locked(self.session, one, against_filing=True)
 
     def outdated(self, inbound: Inbound) -> bool:
         """Say whether newer news of these identifiers were applied already (R-PAM-06)."""

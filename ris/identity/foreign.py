@@ -105,6 +105,8 @@ def _received(case: _Case) -> Received:
     inbound, ins, production = case.inbound, case.inbound.ins, case.feature.production
     if ins and matricule.oid_problem(ins.oid, production=production) is InsTestOid:
         raise InsTestOid
+    if inbound.event is InboundEvent.MERGE:
+        case.register.lock_pair(inbound)
     patient = case.register.known(inbound)
     if patient is not None and case.register.outdated(inbound):
         status = Status(patient.status)

@@ -4,11 +4,12 @@ The data rest with whoever received them (`ris.interop`); here is only whether t
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from ris.core import clock
@@ -16,6 +17,7 @@ from ris.core.audit import SYSTEM, Actor, record
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign_model import ForeignData, ForeignIdentity, ForeignState, HeldState
 from ris.rem import satisfies
+from ris.web.pages import PageQuery
 
 _REFERENCE_MAX: Final = 128
 
@@ -85,10 +87,16 @@ def released(session: Session, *, limit: int = 100) -> tuple[ForeignData, ...]:
     return tuple(session.scalars(ordered.with_for_update(skip_locked=True)))
 
 
-def listed(session: Session, state: HeldState) -> tuple[ForeignData, ...]:
-    """Return the data in *state*, oldest first."""
+def listed(
+    session: Session, state: HeldState, paging: PageQuery
+) -> tuple[Sequence[ForeignData], str | None]:
+    """Return the data in *state*, oldest first, and the cursor of the next page."""
+    at, key = ForeignData.held_at, ForeignData.id
     query = select(ForeignData).where(ForeignData.state == state)
-    return tuple(session.scalars(query.order_by(ForeignData.held_at, ForeignData.id)))
+    if paging.after is not None:
+        query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
+    found = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()
+    return paging.cut(found, lambda row: (row.held_at.isoformat(), str(row.id)))
 
 
 def filed(session: Session, data_id: UUID, *, at: datetime | None = None) -> None:

@@ -3,10 +3,8 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query, Request, Response
 
-from ris.auth.dependencies import Principal, require
-from ris.auth.rights import Permission
 from ris.identity import foreign_data, foreign_worklist, trust
 from ris.identity.foreign_model import ForeignState, HeldState
 from ris.identity.foreign_schemas import (
@@ -17,84 +15,146 @@ from ris.identity.foreign_schemas import (
     HeldDecisionIn,
     HeldOut,
 )
+from ris.identity.route_inputs import Reader, Superuser, Validator
 from ris.rem import satisfies
+from ris.web.idempotency import Once
+from ris.web.pages import Page, Paging, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
-Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
-Validator = Annotated[Principal, Depends(require(Permission.IDENTITY_VALIDATE))]
-Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER))]
 
-
-@router.get("/trust-contracts")
+@router.get("/trust-contracts", summary="Contrats de confiance")
 @satisfies("RIS.INS.39")
 def list_contracts(session: Db, _principal: Reader) -> list[ContractOut]:
     """Donne les contrats de confiance, en vigueur et terminés."""
     return [ContractOut.model_validate(one) for one in trust.listed(session)]
 
 
-@router.post("/trust-contracts", status_code=201)
+@router.post(
+    "/trust-contracts",
+    status_code=201,
+    response_model=ContractOut,
+    summary="Enregistrer un contrat de confiance",
+)
 @satisfies("RIS.INS.39")
-def sign_contract(body: ContractIn, session: Db, principal: Superuser) -> ContractOut:
-    """Enregistre un contrat de confiance avec un domaine émetteur."""
-    contract = trust.sign(
-        session, sender=body.sender, scope=body.scope, label=body.label, actor=principal.actor
-    )
-    return ContractOut.model_validate(contract)
+def sign_contract(body: ContractIn, session: Db, once: Once, principal: Superuser) -> Response:
+    """Enregistre un contrat de confiance avec un domaine émetteur, un seul à la fois par émetteur.
+
+    Il dit ce que valent les identités reçues de lui ; sans contrat, une INS reçue est d'abord
+    vérifiée auprès d'INSi.
+    """
+
+    def effect() -> ContractOut:
+        contract = trust.sign(
+            session, sender=body.sender, scope=body.scope, label=body.label, actor=principal.actor
+        )
+        return ContractOut.model_validate(contract)
+
+    return once(principal.account_id, effect)
 
 
-@router.delete("/trust-contracts/{contract_id}")
+@router.delete("/trust-contracts/{contract_id}", summary="Mettre fin à un contrat de confiance")
 @satisfies()
 def end_contract(contract_id: UUID, session: Db, principal: Superuser) -> ContractOut:
     """Met fin à un contrat de confiance ; il reste dans la liste."""
     return ContractOut.model_validate(trust.end(session, contract_id, actor=principal.actor))
 
 
-@router.get("/foreign-identities")
+@router.get("/foreign-identities", summary="INS reçues d'ailleurs")
 @satisfies("RIS.INS.46", "RIS.INS.47")
 def list_foreign(
+    *,
+    request: Request,
+    response: Response,
     session: Db,
     principal: Reader,
-    state: Annotated[list[ForeignState] | None, Query()] = None,
-) -> list[ForeignOut]:
+    paging: Paging,
+    state: Annotated[
+        list[ForeignState] | None,
+        Query(description="États voulus ; par défaut ceux qu'une personne doit regarder"),
+    ] = None,
+) -> Page[ForeignOut]:
     """Donne les INS reçues d'ailleurs à revoir (ou dans les états demandés), sans matricule."""
-    rows = foreign_worklist.listed(session, state, actor=principal.actor)
-    return [ForeignOut.model_validate(row) for row in rows]
+    rows, following = foreign_worklist.listed(session, state, paging, actor=principal.actor)
+    link(request, response, following)
+    return Page(items=[ForeignOut.model_validate(row) for row in rows], next=following)
 
 
-@router.post("/foreign-identities/{foreign_id}/retry")
+@router.post(
+    "/foreign-identities/{foreign_id}/retry",
+    status_code=200,
+    response_model=ForeignOut,
+    summary="Revérifier une INS reçue",
+)
 @satisfies()
-def retry_foreign(foreign_id: UUID, session: Db, principal: Validator) -> ForeignOut:
+def retry_foreign(foreign_id: UUID, session: Db, once: Once, principal: Validator) -> Response:
     """Demande une nouvelle vérification INSi d'une INS reçue, KO ou sans réponse claire."""
-    row = foreign_worklist.retry(session, foreign_id, actor=principal.actor)
-    return ForeignOut.model_validate(row)
+
+    def effect() -> ForeignOut:
+        row = foreign_worklist.retry(session, foreign_id, actor=principal.actor)
+        return ForeignOut.model_validate(row)
+
+    return once(principal.account_id, effect, status=200)
 
 
-@router.post("/foreign-identities/{foreign_id}/close")
+@router.post(
+    "/foreign-identities/{foreign_id}/close",
+    status_code=200,
+    response_model=ForeignOut,
+    summary="Clore une INS reçue",
+)
 @satisfies()
 def close_foreign(
-    foreign_id: UUID, body: ForeignCloseIn, session: Db, principal: Validator
-) -> ForeignOut:
-    """Retire de la liste une INS reçue, une fois traitée par une personne."""
-    row = foreign_worklist.close(session, foreign_id, reason=body.reason, actor=principal.actor)
-    return ForeignOut.model_validate(row)
+    foreign_id: UUID, body: ForeignCloseIn, session: Db, once: Once, principal: Validator
+) -> Response:
+    """Retire de la liste une INS reçue, une fois traitée par une personne.
+
+    Les données retenues le restent : on en décide une par une.
+    """
+
+    def effect() -> ForeignOut:
+        row = foreign_worklist.close(session, foreign_id, reason=body.reason, actor=principal.actor)
+        return ForeignOut.model_validate(row)
+
+    return once(principal.account_id, effect, status=200)
 
 
-@router.get("/foreign-data")
+@router.get("/foreign-data", summary="Données de santé non classées")
 @satisfies("RIS.INS.47")
-def list_held(session: Db, _principal: Reader, state: HeldState = HeldState.HELD) -> list[HeldOut]:
+def list_held(
+    *,
+    request: Request,
+    response: Response,
+    session: Db,
+    _principal: Reader,
+    paging: Paging,
+    state: Annotated[HeldState, Query(description="État voulu")] = HeldState.HELD,
+) -> Page[HeldOut]:
     """Donne les données de santé non classées, en attente d'une identité vérifiée."""
-    return [HeldOut.model_validate(row) for row in foreign_data.listed(session, state)]
+    rows, following = foreign_data.listed(session, state, paging)
+    link(request, response, following)
+    return Page(items=[HeldOut.model_validate(row) for row in rows], next=following)
 
 
-@router.post("/foreign-data/{data_id}/decision")
+@router.post(
+    "/foreign-data/{data_id}/decision",
+    status_code=200,
+    response_model=HeldOut,
+    summary="Décider de données retenues",
+)
 @satisfies("RIS.INS.47")
-def decide_held(data_id: UUID, body: HeldDecisionIn, session: Db, principal: Validator) -> HeldOut:
-    """Libère des données retenues pour leur classement, ou les refuse."""
-    release = body.decision == "release"
-    row = foreign_data.decide(
-        session, data_id, release=release, reason=body.reason, actor=principal.actor
-    )
-    return HeldOut.model_validate(row)
+def decide_held(
+    data_id: UUID, body: HeldDecisionIn, session: Db, once: Once, principal: Validator
+) -> Response:
+    """Libère des données retenues pour leur classement, ou les refuse ; motif obligatoire."""
+
+    def effect() -> HeldOut:
+        release = body.decision == "release"
+        row = foreign_data.decide(
+            session, data_id, release=release, reason=body.reason, actor=principal.actor
+        )
+        return HeldOut.model_validate(row)
+
+    return once(principal.account_id, effect, status=200)

@@ -1,10 +1,10 @@
 """The worklist of INS received that INSi did not confirm: shown, asked again, closed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from ris.core import clock
@@ -12,19 +12,27 @@ from ris.core.audit import Actor, record
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign_model import ForeignIdentity, ForeignState
 from ris.rem import satisfies
+from ris.web.pages import PageQuery
 
 TO_REVIEW: Final = (ForeignState.KO, ForeignState.UNCLEAR, ForeignState.CONFLICT)
 
 
 @satisfies("RIS.INS.47")
 def listed(
-    session: Session, states: Collection[ForeignState] | None, *, actor: Actor
-) -> tuple[ForeignIdentity, ...]:
-    """Return the verifications in *states* (default: those a person must look at), oldest first."""
+    session: Session, states: Collection[ForeignState] | None, paging: PageQuery, *, actor: Actor
+) -> tuple[Sequence[ForeignIdentity], str | None]:
+    """Return the verifications in *states*, oldest first, and the cursor of the next page.
+
+    Without *states*, those that a person must look at.
+    """
+    at, key = ForeignIdentity.received_at, ForeignIdentity.id
     query = select(ForeignIdentity).where(ForeignIdentity.state.in_(states or TO_REVIEW))
-    rows = tuple(session.scalars(query.order_by(ForeignIdentity.received_at, ForeignIdentity.id)))
+    if paging.after is not None:
+        query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
+    found = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()
+    rows, following = paging.cut(found, lambda row: (row.received_at.isoformat(), str(row.id)))
     record(session, "foreign.worklist_read", actor=actor, detail={"found": len(rows)})
-    return rows
+    return rows, following
 
 
 def retry(session: Session, foreign_id: UUID, *, actor: Actor) -> ForeignIdentity:

@@ -4,6 +4,7 @@ An SCM owns means and cares for nobody: it never calls. No certificate here (`ri
 """
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from ris.auth import situations, structures
 from ris.auth.errors import StructureUnusable
-from ris.auth.model import Account, AccountStatus
+from ris.auth.model import Account, AccountStatus, Situation
+from ris.auth.rights import Role
 from ris.auth.values import Professional
 from ris.identity.errors import InsiCallerMissing, InsiCallerOther
 from ris.identity.insi_values import Caller, CallMode
 from ris.identity.settings import InsiSettings
 from ris.rem import satisfies
+
+_RESPONSIBLE: Final = (Role.RADIOLOGIST, Role.NUCLEAR_PHYSICIAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,34 @@ class Chosen:
 
     caller: Caller
     account_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One practice that a desk may call INSi for, and whose it is."""
+
+    ps_idnat: str
+    family: str
+    given: str
+    struct_idnat: str
+    name: str
+
+
+def practices(session: Session) -> tuple[Practice, ...]:
+    """Return the practices of the professionals who have an account here, SCM apart."""
+    query = (
+        select(Account, Situation)
+        .join(Situation, Situation.account_id == Account.id)
+        .where(Account.status == AccountStatus.ACTIVE, Situation.ended_at.is_(None))
+        .where(Situation.struct_valid, Account.role.in_(_RESPONSIBLE))
+        .order_by(Account.family, Account.given, Account.ps_idnat, Situation.struct_idnat)
+    )
+    found = (
+        Practice(one.ps_idnat, one.family, one.given, situation.struct_idnat, situation.name)
+        for one, situation in session.execute(query)
+        if not structures.is_scm(session, situation.struct_idnat)
+    )
+    return tuple(dict.fromkeys(found))
 
 
 @satisfies("RIS.AUTH.02")

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core import breaker, clock
+from ris.identity import insi_caller
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_circuit import INSI, INSI_CARD
 from ris.identity.insi_desk import CardIn, CardToSignOut, to_sign
@@ -45,6 +46,18 @@ class InsiOut(BaseModel):
     reverify_after_months: int
 
 
+class PracticeOut(BaseModel):
+    """Un cabinet, et le professionnel à nommer comme `responsible` d'un appel."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    ps_idnat: str
+    family: str
+    given: str
+    struct_idnat: str
+    name: str
+
+
 @router.get("/insi")
 @satisfies()
 def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
@@ -70,6 +83,13 @@ def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
         bulk=insi.bulk,
         reverify_after_months=insi.reverify_after_months,
     )
+
+
+@router.get("/insi/practices")
+@satisfies("RIS.AUTH.02")
+def list_practices(session: Db, _principal: InsiCaller) -> list[PracticeOut]:
+    """Donne les cabinets au nom desquels un secrétariat peut appeler INSi, et leurs titulaires."""
+    return [PracticeOut.model_validate(one) for one in insi_caller.practices(session)]
 
 
 @router.post("/insi/card-assertions", status_code=201)

@@ -21,10 +21,10 @@ from ris.identity.errors import (
     InsSexUndetermined,
     ReasonRequired,
 )
-from ris.identity.insi_values import InsiPerson
+from ris.identity.insi_values import InsiPerson, InsiTraits
 from ris.identity.settings import DocumentType
 from ris.identity.states import BLOCKING
-from ris.identity.traits import first_given_in, sendable
+from ris.identity.traits import NAME_MAX, first_given_in, place_problem, sendable
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 from ris.rem import satisfies
 
@@ -142,6 +142,9 @@ def check_insi_answer(
     ):
         if not value:
             raise _refusal(f"INSI_EMPTY_{field}", "INSi renvoie un trait vide.", "RIS.INS.16")
+    if field := _unreadable(traits):
+        detail = "INSi renvoie un trait illisible : le signaler au support d'INSi."
+        raise _refusal(f"INSI_UNREADABLE_{field}", detail)
     if real_date(traits.birth_date) is None:
         detail = "INSi renvoie une date de naissance sans jour ou sans mois."
         raise _refusal("INSI_DATE_INCOMPLETE", detail, "RIS.INS.15")
@@ -192,6 +195,16 @@ def with_attribute(held: frozenset[Attribute], added: Attribute) -> frozenset[At
     if held and Attribute.FICTIVE in {added, *held}:
         raise AttributeConflict("L'attribut « fictive » ne se combine avec aucun autre.")
     return held | {added}
+
+
+def _unreadable(traits: InsiTraits) -> str:
+    """Name the trait that no record can hold as INSi wrote it; empty when all can be held."""
+    if traits.sex not in (Sex.MALE, Sex.FEMALE):
+        return "SEX"
+    if traits.birth_place and place_problem(traits.birth_place):
+        return "BIRTH_PLACE"
+    long = {"BIRTH_FAMILY": traits.birth_family, "GIVEN_NAMES": traits.given_names}
+    return next((field for field, name in long.items() if len(name) > NAME_MAX), "")
 
 
 def _refusal(code: str, detail: str, *rem: str) -> RisError:

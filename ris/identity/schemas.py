@@ -149,6 +149,17 @@ class AttributeIn(Body):
     reason: Reason = ""
 
 
+class AddressOut(BaseModel):
+    """L'adresse du patient."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    lines: list[str] = Field(description="Lignes d'adresse")
+    postal_code: str = Field(description="Code postal")
+    city: str = Field(description="Commune")
+    country: str = Field(description="Pays, vide pour la France")
+
+
 class InsOut(BaseModel):
     """Une INS qui peut être montrée, sa nature en clair."""
 
@@ -194,7 +205,7 @@ class PatientOut(BaseModel):
         "toute liste, et dans toute réponse gardée sous une Idempotency-Key"
     )
     locked_fields: list[LockedField] = Field(description="Champs verrouillés, et pourquoi")
-    address: Address = Field(description="Adresse")
+    address: AddressOut = Field(description="Adresse")
     phone: str = Field(description="Téléphone")
     billing_number_recorded: bool = Field(
         description="Un numéro de facturation est enregistré ; il n'est jamais redonné"
@@ -272,7 +283,7 @@ def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) 
             )
             for field in locked_fields(Status(patient.status))
         ],
-        address=patient.identity.address,
+        address=AddressOut.model_validate(patient.identity.address),
         phone=patient.phone,
         billing_number_recorded=patient.billing_number is not None,
         to_review=patient.to_review,

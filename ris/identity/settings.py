@@ -115,6 +115,7 @@ class IdentitySettings(BaseModel):
     major_difference_blocks_qualification: bool = True
     search_max_letters: int | None = None
     search_limit: int = 50
+    scan_max_bytes: int = 5_000_000
     ipp_digits: int = 10
     banner: tuple[BannerField, ...] = tuple(BannerField)
     insi: InsiSettings = InsiSettings()

@@ -19,7 +19,7 @@ NAME_MAX: Final = 100
 UNKNOWN_PLACE: Final = "99999"
 _NAME: Final = re.compile(r"(?=.*[A-Z])[A-Z' -]+")
 _SENDABLE: Final = re.compile(r"[A-Z]+(?:(?:-{1,2}|[' ])[A-Z]+)*")
-_COG: Final = re.compile(r"[0-9][0-9AB][0-9]{3}")
+_COG: Final = re.compile(r"(?:[0-9]{2}|2[AB])[0-9]{3}")
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _OLDEST: Final = 1850
 

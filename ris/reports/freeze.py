@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ris.auth.values import Professional, Structure
 from ris.core import ids
+from ris.identity.rules import ins_to_output
 from ris.identity.values import PatientIdentity
 from ris.orders.values import Exam
 from ris.rem import satisfies
@@ -141,6 +142,12 @@ def signed_document(session: Session, version_id: UUID) -> SignedDocument:
     )
 
 
+def _as_it_may_leave(content: ReportContent) -> ReportContent:
+    """Return *content* without an INS that may not leave: frozen, it would outlive its status."""
+    patient = content.patient
+    return replace(content, patient=replace(patient, ins=ins_to_output(patient)))
+
+
 def _ids(set_id: str, previous: DocumentVersion | None, replaces: str | None) -> DocumentIds:
     number = previous.number + 1 if previous else 1
     return DocumentIds(ids.new_oid(), set_id, number, replaces)
@@ -155,6 +162,7 @@ def _store(
     signed_by: UUID,
     settings: ReportSettings,
 ) -> DocumentVersion:
+    content = _as_it_may_leave(content)
     made = make(content, settings)
     version = DocumentVersion(
         id=ids.new(),

@@ -145,3 +145,29 @@ def test_an_exported_journal_is_verified_without_the_database(session: Session) 
     assert forged != lines[1]
     assert list(audit.broken_lines([lines[0], forged, lines[2]])) == [2]
     assert list(audit.broken_lines([lines[0], lines[2]])) == [3]
+
+
+def test_what_is_recorded_together_is_one_chain_appended_at_the_end(session: Session) -> None:
+    audit.record(session, "test.before")
+    with audit.together(session):
+        for number in range(3):
+            audit.record(session, "test.done", detail={"n": number})
+        assert session.scalar(select(func.count()).select_from(audit.AuditEvent)) == 1
+    audit.record(session, "test.after")
+    session.expire_all()
+    events = session.scalars(select(audit.AuditEvent).order_by(audit.AuditEvent.seq)).all()
+    assert [event.detail.get("n") for event in events] == [None, 0, 1, 2, None]
+    assert list(audit.broken_links(session)) == []
+
+
+def test_what_fails_in_the_block_appends_nothing(session: Session) -> None:
+    def failing() -> None:
+        with audit.together(session):
+            audit.record(session, "test.done")
+            raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        failing()
+    audit.record(session, "test.after")
+    actions = select(audit.AuditEvent.action)
+    assert session.scalars(actions).all() == ["test.after"]

@@ -56,3 +56,10 @@ def test_an_answer_without_a_body_is_a_fault() -> None:
 def test_an_html_page_is_not_taken_for_an_answer() -> None:
     with pytest.raises(UnsafeXml):
         body_of(b"<!DOCTYPE html><html></html>")
+
+
+def test_a_comment_before_the_answer_is_no_answer() -> None:
+    data = f'<s:Envelope xmlns:s="{SOAP12}"><s:Body><!--x--><?y?><ok/></s:Body></s:Envelope>'
+    assert body_of(data.encode()).tag == "ok"
+    with pytest.raises(SoapFault):
+        body_of(data.replace("<ok/>", "").encode())

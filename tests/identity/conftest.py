@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+import ris.app  # noqa: F401 - every table of the product: a merge walks them all
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Permission, Role, permissions_of
 from ris.auth.service import SignInDesk
@@ -30,6 +31,7 @@ from ris.identity.insi_values import Caller
 from ris.identity.journal_routes import router as journal_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
+from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.sandbox import insi as sandbox
 from ris.sandbox.faults import Faults
@@ -157,7 +159,7 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             problems.install(app)
             for one in (
                 router, insi_state_router, bulk_router, foreign_router, record_router,
-                journal_router,
+                journal_router, scan_router,
             ):  # fmt: skip
                 app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth

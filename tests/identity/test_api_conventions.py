@@ -1,11 +1,13 @@
 """House conventions on the identity API: keys, pages, versions, faults told together."""
 
+import re
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
+from ris import app as root
 from ris.core.db import Database
 from ris.identity.model import IdentityHistory, IdentityKey, InsiCall, Patient
 from ris.web.model import IdempotencyRecord
@@ -203,3 +205,35 @@ def test_answers_to_acts_show_the_ins_only_once_qualified(desk: Desk) -> None:
     })  # fmt: skip
     found = {"retrieval_id": again["id"]}
     assert accept(api, again, found).json()["code"] == "INSI_RETRIEVAL_UNUSABLE"
+
+
+def described(name: str, schemas: Json, seen: set[str]) -> list[str]:
+    """Names of the fields of a schema, and of those it holds, that nothing describes."""
+    if name in seen or name.startswith("Problem"):
+        return []
+    seen.add(name)
+    fields = schemas[name].get("properties", {})
+    own = {} if name.startswith("Page_") else fields
+    bare = [f"{name}.{field}" for field, one in own.items() if not one.get("description")]
+    inner = re.findall(r"#/components/schemas/(\w+)", str(fields))
+    return bare + [field for one in inner for field in described(one, schemas, seen)]
+
+
+def test_an_integrator_finds_each_identity_route_and_field_described_in_french() -> None:
+    document = root.describe()
+    schemas, seen, bare = document["components"]["schemas"], set[str](), []
+    for path, of in document["paths"].items():
+        for method, one in of.items():
+            if "identity" not in one.get("tags", ()) or "copies" in path:
+                continue
+            assert one["description"].rstrip().endswith("."), path
+            assert one["summary"] != one["operationId"].replace("_", " ").title(), (method, path)
+            silent = [
+                f"{path}?{p['name']}" for p in one.get("parameters", ())
+                if p.get("in") == "query" and not p.get("description")
+            ]  # fmt: skip
+            bare += [name for name in silent if not name.endswith(("?limit", "?after"))]
+            names = re.findall(r"#/components/schemas/(\w+)", str(one))
+            bare += [field for name in names for field in described(name, schemas, seen)]
+    assert bare == []
+    assert {"PatientIn", "PatientOut", "RetrievalOut", "PairOut", "ProposalOut"} & seen

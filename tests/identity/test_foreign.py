@@ -71,7 +71,7 @@ def contract(api: httpx.Client, scope: str) -> httpx.Response:
 
 
 def worklist(api: httpx.Client, *states: str) -> list[Json]:
-    rows: list[Json] = api.get("/foreign-identities", params={"state": states}).json()
+    rows: list[Json] = api.get("/foreign-identities", params={"state": states}).json()["items"]
     return rows
 
 
@@ -245,7 +245,7 @@ def test_health_data_are_not_filed_when_the_ins_is_wrong(
     ForeignChecks(database, feature).run()
     with database.transaction() as session:
         assert foreign_data.released(session) == ()
-    held = api.get("/foreign-data").json()
+    held = api.get("/foreign-data").json()["items"]
     assert [(row["kind"], row["reference"], row["state"]) for row in held] == [
         ("ORU", "M001", "held")
     ]

@@ -182,6 +182,15 @@ def test_no_call_leaves_under_the_scm_or_a_colleague(
 
 
 @pytest.mark.usefixtures("scm")
+def test_a_desk_is_told_whom_it_may_call_for_and_the_scm_is_nobody(
+    desk: Desk, site: IdentityFeature
+) -> None:
+    listed = desk(Role.SECRETARY, feature=site).get("/insi/practices").json()
+    shown = {(one["ps_idnat"], one["struct_idnat"]) for one in listed}
+    assert shown == {(A_RPPS, A), (B_RPPS, B), (B_RPPS, B_SECOND)}
+
+
+@pytest.mark.usefixtures("scm")
 def test_an_unattended_call_never_leaves_under_the_scm(
     database: Database, site: IdentityFeature
 ) -> None:

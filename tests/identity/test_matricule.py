@@ -17,6 +17,7 @@ from ris.identity.values import NIA, NIR, NIR_DEMO, NIR_TEST, Ins
 def test_the_key_of_the_catalogue_vectors(number: str, key: str) -> None:
     assert key_of(number) == key
     assert is_valid(number + key)
+    assert require_valid(number + key) == number + key
 
 
 @pytest.mark.parametrize(

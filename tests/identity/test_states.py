@@ -59,14 +59,18 @@ EXPECTED = {
     (Q, Event.FOREIGN_DENIED): (Q, KEEP, False, False),
 }
 PAIRS = list(itertools.product((None, *Status), Event))
-CLIMBS = [
-    (None, Event.FOREIGN_CONFIRMED),
-    (None, Event.FOREIGN_TRUSTED),
-    (P, Event.FOREIGN_VALIDATED),
-    (P, Event.FOREIGN_RETRIEVED),
-    (P, Event.DOCUMENT_VALIDATED),
-    (P, Event.INSI_ACCEPTED),
-]
+# what raises a status, or confirms a high one: closed to douteuse and fictive (ins.md R-ATT-04)
+CLIMBING = {
+    Event.DOCUMENT_VALIDATED,
+    Event.INSI_ACCEPTED,
+    Event.INSI_CONFIRMED,
+    Event.FOREIGN_CONFIRMED,
+    Event.FOREIGN_TRUSTED,
+    Event.FOREIGN_VALIDATED,
+    Event.FOREIGN_RETRIEVED,
+}
+ALLOWED = list(EXPECTED)
+CLIMBS = [pair for pair in ALLOWED if pair[1] in CLIMBING]
 
 
 @pytest.mark.parametrize(("status", "event"), PAIRS)
@@ -90,11 +94,44 @@ def test_a_doubtful_or_fictitious_identity_cannot_climb(
         transition(status, {attribute}, event)
 
 
-def test_an_homonym_climbs_like_anyone() -> None:
-    assert transition(P, {Attribute.HOMONYME}, Event.INSI_ACCEPTED).to is R
+@pytest.mark.parametrize("attribute", [Attribute.DOUTEUSE, Attribute.FICTIVE])
+@pytest.mark.parametrize(("status", "event"), [one for one in ALLOWED if one not in CLIMBS])
+def test_what_does_not_climb_happens_to_a_doubtful_or_fictitious_identity_too(
+    status: Status | None, event: Event, attribute: Attribute
+) -> None:
+    assert transition(status, {attribute}, event).to is EXPECTED[status, event][0]
 
 
-@pytest.mark.parametrize(("status", "event"), [pair for pair in PAIRS if pair in EXPECTED])
+@pytest.mark.parametrize("attribute", list(Attribute))
+@pytest.mark.parametrize(("status", "event"), [one for one in PAIRS if one not in EXPECTED])
+def test_no_attribute_opens_a_refused_pair(
+    status: Status | None, event: Event, attribute: Attribute
+) -> None:
+    with pytest.raises(TransitionRefused) as caught:
+        transition(status, {attribute}, event)
+    assert caught.value.extensions == {"identity_status": status, "event": event}
+
+
+@pytest.mark.parametrize(("status", "event"), CLIMBS)
+def test_an_homonym_climbs_like_anyone(status: Status | None, event: Event) -> None:
+    assert transition(status, {Attribute.HOMONYME}, event).to is EXPECTED[status, event][0]
+
+
+def test_the_table_names_every_pair_and_the_codes_are_those_of_the_stored_history() -> None:
+    assert len(PAIRS) == (1 + 4) * 18
+    assert [one.value for one in Event] == [
+        "created", "document_validated", "insi_accepted", "insi_confirmed", "insi_denied",
+        "strict_trait_changed", "complementary_trait_changed", "attribute_set",
+        "attribute_removed", "foreign_confirmed", "foreign_trusted", "foreign_denied",
+        "foreign_validated", "foreign_retrieved", "foreign_provisional", "merged", "absorbed",
+        "separated",
+    ]  # fmt: skip
+    assert len({one.value for one in InsEffect}) == 4
+    assert all(one.value for one in InsEffect)
+    assert [one.value for one in Status] == ["provisoire", "récupérée", "validée", "qualifiée"]
+
+
+@pytest.mark.parametrize(("status", "event"), ALLOWED)
 def test_no_ins_survives_below_recuperee(status: Status | None, event: Event) -> None:
     step = transition(status, frozenset(), event)
     if step.to in (P, V) and status in (R, Q):

@@ -93,7 +93,7 @@ def test_an_impossible_birth_date_is_refused(typed: str, code: str, evidence: Ev
     evidence.add("01", "refused.json", {"typed": typed, "errors": errors})
 
 
-@pytest.mark.parametrize("place", ["5121", "512150", "PARIS", "2C004"])
+@pytest.mark.parametrize("place", ["5121", "512150", "PARIS", "2C004", "1A004", "2a004", "51 15"])
 def test_a_birthplace_is_a_cog_code(place: str) -> None:
     assert refused(birth_place=place) == {"/birth_place": "PLACE_CODE"}
 

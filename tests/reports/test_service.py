@@ -23,7 +23,7 @@ from ris.reports.model import DocumentVersion, Report
 from ris.reports.service import Changes
 from ris.reports.settings import ReportSettings
 from tests.reports.conftest import Bench
-from tests.reports.sample import AT, PATIENT
+from tests.reports.sample import AT, MATRICULE, PATIENT
 
 SETTINGS = ReportSettings()
 SAID = Sections(results="Rien.", conclusion="Normal.")
@@ -214,6 +214,19 @@ def test_an_identity_version_changes_the_patient_only(session: Session, bench: B
     )  # fmt: skip
     assert (second.number, second.kind, first.status) == (2, "IDENTITY", State.REPLACED)
     assert report.status == State.VALIDATED
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.QUALIFIEE])
+def test_what_is_frozen_for_an_unqualified_identity_keeps_no_ins(
+    status: Status, session: Session, bench: Bench
+) -> None:
+    report = draft(session, bench)
+    inputs = bench.inputs(patient=replace(PATIENT, status=status))
+    version = freeze.freeze(
+        session, report, inputs, signed_by=bench.account.id, at=AT, settings=SETTINGS
+    )
+    assert MATRICULE not in str(version.content)
+    assert freeze.signed_document(session, version.id).content.patient.ins is None
 
 
 def test_a_deleted_report_frees_its_exam(session: Session, bench: Bench) -> None:

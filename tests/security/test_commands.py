@@ -259,24 +259,35 @@ def test_a_rotation_of_a_ring_that_cannot_be_written_is_one_french_line(
     assert "KEYRING_READ_ONLY" in nowhere
 
 
+def process(settings: dict[str, str], *arguments: str) -> Ran:
+    """Run a command that configures logs and signals: in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "ris.cli", *arguments], env=clean(settings), capture_output=True,
+        text=True, check=False, timeout=60,
+    )  # fmt: skip
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
 @pytest.mark.parametrize(
-    "command", [("config", "check"), ("api",), ("worker", "--once"), ("mllp",)]
+    "started", [("config", "check"), ("api",), ("worker", "--once"), ("mllp",)], ids=str
 )
 def test_production_without_its_key_ring_does_not_start_and_says_which(
-    database: Database, ris: Ris, tmp_path: Path, command: tuple[str, ...]
+    database: Database, tmp_path: Path, started: tuple[str, ...]
 ) -> None:
-    line = one_line(ris(*command, **where(database.url, tmp_path / "trousseau.json", "production")))
+    told = where(database.url, tmp_path / "trousseau.json", "production")
+    line = one_line(process(told, *started))
     assert "Trousseau de clés introuvable" in line
     assert "trousseau.json" in line
     assert not (tmp_path / "trousseau.json").exists(), "production never makes a ring by itself"
 
 
-@pytest.mark.parametrize("command", [("config", "check"), ("api",), ("worker", "--once")])
+@pytest.mark.parametrize("started", [("config", "check"), ("api",)], ids=str)
 def test_a_key_ring_of_another_base_is_refused_at_start(
-    product: Product, desk: httpx.Client, ris: Ris, tmp_path: Path, command: tuple[str, ...]
+    product: Product, desk: httpx.Client, tmp_path: Path, started: tuple[str, ...]
 ) -> None:
     job.qualified(desk)
-    line = one_line(ris(*command, **where(product.runtime.database.url, tmp_path / "other.json")))
+    told = where(product.runtime.database.url, tmp_path / "other.json")
+    line = one_line(process(told, *started))
     assert "KEYRING_FOREIGN" in line
 
 

@@ -44,7 +44,8 @@ def clean(answer: httpx.Response) -> bool:
     kind = answer.headers.get("content-type", "")
     told = ("application/problem+json", "application/fhir+json; fhirVersion=4.0")
     explained = answer.status_code < 400 or kind in told
-    return answer.status_code < 500 and explained
+    switched_off = answer.status_code == 503 and answer.json()["code"].endswith("NOT_CONFIGURED")
+    return (answer.status_code < 500 or switched_off) and explained
 
 
 def routes(product: Product) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from ris.auth.rights import Role
@@ -15,6 +16,11 @@ from tests.security.product import Product
 
 def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
     """Run *acts* together; return the sorted statuses."""
+    return sorted(in_order(*acts))
+
+
+def in_order(*acts: Callable[[], httpx.Response]) -> list[int]:
+    """Run *acts* together; return the status of each."""
     gate = Barrier(len(acts))
 
     def run(act: Callable[[], httpx.Response]) -> int:
@@ -22,7 +28,7 @@ def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
         return act().status_code
 
     with ThreadPoolExecutor(len(acts)) as pool:
-        return sorted(pool.map(run, acts))
+        return list(pool.map(run, acts))
 
 
 def count(database: Database, table: str) -> int:
@@ -70,6 +76,41 @@ def test_an_edit_during_a_signature_never_changes_what_was_signed(
     )
     assert statuses in ([200, 412], [201, 412])
     assert count(product.runtime.database, "document_version") == (201 in statuses)
+
+
+@pytest.mark.parametrize("signed_for", ["absorbed", "survivor"])
+def test_a_merge_while_a_report_is_signed_moves_it_whole_or_not_at_all(
+    product: Product, desk: httpx.Client, doctor: httpx.Client, officer: httpx.Client,
+    signed_for: str,
+) -> None:  # fmt: skip
+    survivor = job.qualified(desk)
+    database = product.runtime.database
+    for _ in range(4):
+        absorbed = job.patient(desk)
+        record = {"absorbed": absorbed, "survivor": survivor}[signed_for]
+        ordered = job.exam(desk, record)
+        job.got(job.upload(desk, ordered, job.images(ordered, record)[:1]), 200)
+        report = job.draft(doctor, ordered)
+        path = f"/v1/patients/{survivor['id']}"
+        tag = {"If-Match": officer.get(path).headers["ETag"]}
+        body = {"absorbed_id": absorbed["id"], "absorbed_version": 1, "reason": "même personne"}
+        signed, merged = in_order(
+            lambda report=report: job.sign(doctor, report),
+            lambda path=path, body=body, tag=tag: officer.post(
+                f"{path}/merges", json=body, headers=tag
+            ),
+        )
+        assert signed in (201, 409, 412)
+        assert merged in (201, 409, 412)
+        assert 201 in (signed, merged)
+        owner = survivor["id"] if merged == 201 else record["id"]
+        with database.transaction() as session:
+            found = session.execute(
+                text("select r.patient_id::text, e.patient_id::text, r.current_version"
+                     " from report r join exam e on e.id = r.exam_id where r.id = :id"),
+                {"id": report["id"]},
+            ).one()  # fmt: skip
+        assert tuple(found) == (owner, owner, 1 if signed == 201 else 0)
 
 
 def test_two_acceptances_of_one_insi_answer_import_it_once(

@@ -50,11 +50,18 @@ def refusal(error: Refused) -> Notice:
 
 
 def acknowledge(
-    msh: Segment, code: str, *, control_id: str, at: datetime, notices: Iterable[Notice] = ()
+    msh: Segment,
+    code: str,
+    *,
+    control_id: str,
+    at: datetime,
+    notices: Iterable[Notice] = (),
+    deferred: bool = False,
 ) -> bytes:
     """Return the answer to the message of *msh*: *code* AA, AE, AR, CA, CE or CR.
 
-    Application and facility are swapped, version and charset are the sender's.
+    Application and facility are swapped, version and charset are the sender's. A *deferred* one is
+    a message of its own, which asks to be accepted (MSH-15 AL, MSH-16 NE; HL7 v2.5 §2.9.3.2).
     """
     charset = msh.text(18).upper()
     known = charset in CHARSETS
@@ -64,6 +71,8 @@ def acknowledge(
         11: _again(msh, 11), 12: _again(msh, 12) or "2.5", 17: "FRA",
         18: charset if known else "UNICODE UTF-8", 21: _again(msh, 21),
     }  # fmt: skip
+    if deferred:
+        head |= {15: "AL", 16: "NE"}
     lines = [segment("MSH", head), segment("MSA", {1: code, 2: escape(msh.text(10))})]
     lines += [_err(notice) for notice in notices]
     text = "".join(line + "\r" for line in lines)

@@ -1,6 +1,6 @@
-"""The sender: gives one message to one partner over MLLP and believes only a positive answer.
+"""The sender: gives one message to one system over MLLP and believes only a positive answer.
 
-It realises `ris.identity.propagation.Propagate`; order and repetition are that queue's affair.
+`Sender` realises `ris.identity.propagation.Propagate`; order and repetition are the queues' affair.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from ris.identity.propagation import Outbound
 from ris.interop.hl7v2 import emit, parser
 from ris.interop.hl7v2.errors import Refused, Unframed
 from ris.interop.hl7v2.mllp import END, START, framed
-from ris.interop.hl7v2.settings import Hl7Settings, PartnerSettings
+from ris.interop.hl7v2.settings import Hl7Settings, LinkSettings
 from ris.rem import satisfies
 
 _ANSWER_MAX: Final = 65_536
@@ -40,39 +40,42 @@ class Sender:
         if told is None:
             raise Permanent("Partenaire absent des réglages.", remote_code="PARTNER_UNKNOWN")
         data = emit.render(message, told, self.settings, at=clock.now())
-        answer = self._exchange(told, data)
-        _believe(answer, str(message.message_id))
-
-    def _exchange(self, partner: PartnerSettings, data: bytes) -> bytes:
-        timeout = self.settings.answer_timeout_s
-        with contextlib.ExitStack() as stack:
-            try:
-                link = stack.enter_context(
-                    socket.create_connection((partner.host, partner.port), timeout)
-                )
-                context = client_tls(partner)
-                if context is not None:
-                    link = stack.enter_context(
-                        context.wrap_socket(link, server_hostname=partner.host)
-                    )
-            except OSError as error:
-                raise Transient("Partenaire HL7 injoignable.") from error
-            try:
-                link.sendall(framed(data))
-                return _answer(link, time.monotonic() + timeout)
-            except OSError as error:
-                raise Lost("Le partenaire HL7 n'a pas répondu.") from error
+        deliver(told, data, str(message.message_id), timeout_s=self.settings.answer_timeout_s)
 
 
-def client_tls(partner: PartnerSettings) -> ssl.SSLContext | None:
-    """Return the TLS context for *partner*, None when its link is plain (settings)."""
-    if partner.trust is None:
+def deliver(to: LinkSettings, data: bytes, control_id: str, *, timeout_s: float) -> None:
+    """Send the message *data*, whose MSH-10 is *control_id*; return once it was accepted.
+
+    Raises what `Sender` raises.
+    """
+    _believe(_exchange(to, data, timeout_s), control_id)
+
+
+def _exchange(to: LinkSettings, data: bytes, timeout_s: float) -> bytes:
+    with contextlib.ExitStack() as stack:
+        try:
+            link = stack.enter_context(socket.create_connection((to.host, to.port), timeout_s))
+            context = client_tls(to)
+            if context is not None:
+                link = stack.enter_context(context.wrap_socket(link, server_hostname=to.host))
+        except OSError as error:
+            raise Transient("Partenaire HL7 injoignable.") from error
+        try:
+            link.sendall(framed(data))
+            return _answer(link, time.monotonic() + timeout_s)
+        except OSError as error:
+            raise Lost("Le partenaire HL7 n'a pas répondu.") from error
+
+
+def client_tls(to: LinkSettings) -> ssl.SSLContext | None:
+    """Return the TLS context of a link, None when it is plain (settings)."""
+    if to.trust is None:
         return None
     try:
-        context = ssl.create_default_context(cafile=str(partner.trust))
+        context = ssl.create_default_context(cafile=str(to.trust))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if partner.certificate is not None:
-            context.load_cert_chain(partner.certificate, partner.key)
+        if to.certificate is not None:
+            context.load_cert_chain(to.certificate, to.key)
     except (OSError, ValueError) as error:
         raise Transient("Certificats du partenaire illisibles.", remote_code="TLS_FILES") from error
     return context

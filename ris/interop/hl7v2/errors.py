@@ -6,7 +6,7 @@ single value of the message.
 
 from typing import Final
 
-from ris.core.errors import RisError
+from ris.core.errors import Conflict, NotFound, RisError
 
 SEQUENCE: Final = "100"
 REQUIRED: Final = "101"
@@ -26,6 +26,20 @@ class Unframed(RisError):
     status = 400
     code = "HL7_NO_HEADER"
     title = "Message HL7 sans en-tête lisible"
+
+
+class MessageNotFound(NotFound):
+    """No message received bears this identifier."""
+
+    code = "HL7_MESSAGE_NOT_FOUND"
+    title = "Message HL7 introuvable"
+
+
+class NotReplayable(Conflict):
+    """Only a refused message is applied again."""
+
+    code = "HL7_NOT_REPLAYABLE"
+    title = "Seul un message refusé peut être rejoué"
 
 
 class Refused(RisError):

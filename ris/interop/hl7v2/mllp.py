@@ -6,7 +6,7 @@ Bytes only; what a message means is the inbox's. One answer per message, in orde
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +19,7 @@ START: Final = b"\x0b"
 END: Final = b"\x1c\r"
 _HEAD: Final = 4_096  # enough for the MSH of a frame that is too large to be read
 
-Receive = Callable[[bytes, str, bool], bytes | None]
+Receive = Callable[[bytes, str, bool], Awaitable[bytes | None]]
 
 
 def framed(message: bytes) -> bytes:
@@ -29,7 +29,7 @@ def framed(message: bytes) -> bytes:
 
 @dataclass
 class Listener:
-    """Serves MLLP: *receive* (`Inbox.receive`, run in a thread) gives the answer to each message.
+    """Serves MLLP: *receive* (`Intake.receive`) gives the answer to each message.
 
     An answer of None closes the connection, `b""` sends nothing. Over `max_connections`, a peer
     is turned away at once.
@@ -91,7 +91,7 @@ class Listener:
         async for message, whole in frames(reader, self.settings):
             self._busy.add(task)
             try:
-                answer = await asyncio.to_thread(self.receive, message, peer, whole)
+                answer = await self.receive(message, peer, whole)
                 if answer:
                     writer.write(framed(answer))
                     await asyncio.wait_for(writer.drain(), self.settings.answer_timeout_s)

@@ -27,6 +27,7 @@ class Hl7Message(Base):
 
     *sealed* is the message, sealed for `ris.hl7_message.v1|<id>`; *digest* its keyed digest; *ack*
     the answer as sent, which holds no value of the patient. *outcome* holds codes and ids only.
+    *reply* is the application answer that an enhanced-mode sender asked for, sent when due.
     """
 
     __tablename__ = "hl7_message"
@@ -35,6 +36,8 @@ class Hl7Message(Base):
         Index("uq_hl7_message_key", "sender_application", "sender_facility", "control_id",
               unique=True),
         Index("ix_hl7_message_waiting", "seq", postgresql_where="state = 'received'"),
+        Index("ix_hl7_message_refused", "seq", postgresql_where="state = 'refused'"),
+        Index("ix_hl7_message_reply", "reply_due_at", postgresql_where="reply_due_at IS NOT NULL"),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
@@ -53,3 +56,7 @@ class Hl7Message(Base):
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
     received_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     settled_at: Mapped[datetime | None]
+    reply: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    reply_due_at: Mapped[datetime | None]
+    reply_tries: Mapped[int] = mapped_column(default=0)
+    replied_at: Mapped[datetime | None]

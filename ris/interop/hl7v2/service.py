@@ -5,7 +5,7 @@ mode (MSH-15) the answer says "stored" and `apply_waiting` follows. Sockets are 
 """
 
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,19 +25,23 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.feed import Received
 from ris.interop.hl7v2 import acks, adt, parser
 from ris.interop.hl7v2.acks import Notice
+from ris.interop.hl7v2.adt import Reading
 from ris.interop.hl7v2.errors import (
     APPLICATION,
     DATA_TYPE,
     UNSUPPORTED_PROCESSING,
+    MessageNotFound,
+    NotReplayable,
     Refused,
     Unframed,
 )
 from ris.interop.hl7v2.message import Message, Segment
 from ris.interop.hl7v2.model import Hl7Message, Hl7State
-from ris.interop.hl7v2.settings import Hl7Settings
+from ris.interop.hl7v2.pid import Complement
+from ris.interop.hl7v2.settings import Hl7Settings, LinkSettings
 from ris.rem import satisfies
 
-_APPLIER: Final = 0x5249_5337  # "RIS7": one applier at a time keeps the order of arrival
+APPLIER: Final = 0x5249_5337  # "RIS7": one applier at a time keeps the order of arrival
 _TRIES: Final = 5
 _ENHANCED: Final = frozenset({"AL", "ER", "SU"})
 _TOO_LONG: Final = Refused(DATA_TYPE, "PID", "Une valeur dépasse la longueur admise.")
@@ -71,21 +75,23 @@ class Inbox:
             structlog.get_logger().warning("hl7.no_header", origin=origin)
             return None
         if not whole:
-            return self._answer(msh, "AR", [Notice("E", DATA_TYPE, code="HL7_TOO_BIG")])
+            return answer(msh, "AR", [Notice("E", DATA_TYPE, code="HL7_TOO_BIG")])
         try:
             with self.database.transaction() as session:
                 return self._take(session, msh, data, origin)
         except Exception as error:  # whatever broke here, the sender must keep the message
             structlog.get_logger().error("hl7.not_taken", error=type(error).__name__)
-            return self._answer(msh, "AR", [Notice("E", APPLICATION, code="HL7_TRY_AGAIN")])
+            return answer(msh, "AR", [Notice("E", APPLICATION, code="HL7_TRY_AGAIN")])
 
-    def apply_waiting(self) -> int:
+    def apply_waiting(self, most: int | None = None) -> int:
         """Apply the messages stored in enhanced mode, in order of arrival; return how many.
+
+        At most *most* of them.
 
         One that keeps failing is set aside as refused, so that it does not block the others.
         """
         done = 0
-        while (waiting := self._next_waiting()) is not None:
+        while done != most and (waiting := self._next_waiting()) is not None:
             try:
                 with self.database.transaction() as session:
                     if not self._apply(session, waiting):
@@ -109,21 +115,81 @@ class Inbox:
             application, facility, control = parser.control_of(msh)
         except Refused as error:
             record(session, "hl7.refused", outcome="failure", reason=error.condition)
-            return self._answer(msh, error.ack, [acks.refusal(error)])
+            return answer(msh, error.ack, [acks.refusal(error)])
         key = {"sender_application": application, "sender_facility": facility}
         row = self._claim(session, {**key, "control_id": control}, msh, data)
         if row.digest != self._digest(data):
             record(session, "hl7.control_id_reused", outcome="failure", target=_target(row))
             reused = Refused(APPLICATION, "MSH^1^10", "MSH-10 déjà employé pour un autre message.",
                              ack="AR", code="HL7_CONTROL_ID_REUSED")  # fmt: skip
-            return self._answer(msh, reused.ack, [acks.refusal(reused)])
+            return answer(msh, reused.ack, [acks.refusal(reused)])
         if row.ack_code and row.ack_code not in ("AR", "CR"):
             return row.ack
-        if _is_enhanced(msh):
+        if is_enhanced(msh):
             self._store(session, row, msh, data)
         else:
-            self._settle(session, row, msh, data, origin)
+            self._settle(session, row, msh, data, replace(SYSTEM, origin_ip=origin or None))
         return row.ack
+
+    def replay(self, session: Session, message_id: UUID, *, actor: Actor) -> Hl7Message:
+        """Apply a refused message again, in the caller's transaction, and return its row.
+
+        It may be refused again; its sender is answered accordingly when it repeats it. Raises
+        `MessageNotFound`, `NotReplayable` for a message that is not refused.
+        """
+        row = session.get(Hl7Message, message_id, with_for_update=True)
+        if row is None:
+            raise MessageNotFound
+        if row.state != Hl7State.REFUSED:
+            raise NotReplayable
+        data = self.opened(row)
+        msh = parser.header(data)
+        if is_enhanced(msh):
+            row.ack_code, row.ack = "CA", accept(msh, "CA", self.reserves(msh))
+        self._settle(session, row, msh, data, actor)
+        record(session, "hl7.replayed", actor=actor, target=_target(row),
+               patient_id=row.patient_id, detail={"state": row.state})  # fmt: skip
+        return row
+
+    def kept(self, msh: Segment, data: bytes) -> dict[str, Any]:
+        """Return the columns of a message not settled yet; its key is the caller's to add."""
+        new = ids.new()
+        return {
+            "id": new, "kind": adt.kind(msh), "digest": self._digest(data),
+            "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
+            "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
+        }  # fmt: skip
+
+    def reserves(self, msh: Segment) -> list[Notice]:
+        """Return what a sender must be told of a message stored: that no answer will follow CA."""
+        deaf = _wants_reply(msh) and self._answers_to(msh) is None
+        return [acks.warning("HL7_NO_RETURN_LINK")] if deaf else []
+
+    def promise(self, row: Hl7Message, msh: Segment, code: str, notices: list[Notice]) -> None:
+        """Note the application answer *code* that MSH-16 asks for; `Replies` sends it."""
+        wanted = {"AL": True, "ER": code != "AA", "SU": code == "AA"}
+        if not is_enhanced(msh) or not wanted.get(msh.text(16)) or self._answers_to(msh) is None:
+            return
+        row.reply = acks.acknowledge(
+            msh, code, control_id=str(ids.new()), at=clock.now(), notices=notices, deferred=True
+        )
+        row.reply_due_at, row.reply_tries, row.replied_at = clock.now(), 0, None
+
+    def _answers_to(self, msh: Segment) -> LinkSettings | None:
+        return self.settings.answers_to(msh.text(3), msh.text(4))
+
+    def opened(self, row: Hl7Message) -> bytes:
+        """Return the bytes of a message as they were received."""
+        return self.sealer.open(row.sealed, _context(row.id))
+
+    def read(self, message: Message, received_at: datetime) -> Reading:
+        """Return what *message* says of an identity; raises `Refused`."""
+        if message.msh.text(11) not in self.settings.processing_ids:
+            raise Refused(
+                UNSUPPORTED_PROCESSING, "MSH^1^11", "Mode de traitement refusé ici.", ack="AR"
+            )
+        sender = self.settings.domain(message.msh.text(3), message.msh.text(4))
+        return adt.read(message, sender=sender, received_at=received_at)
 
     def _digest(self, data: bytes) -> str:
         return self.sealer.digest(data, b"hl7_message").hex()
@@ -132,12 +198,7 @@ class Inbox:
         self, session: Session, key: dict[str, str], msh: Segment, data: bytes
     ) -> Hl7Message:
         """Return the one row of *key*, locked; two connections with one message wait here."""
-        new = ids.new()
-        values = {
-            **key, "id": new, "kind": adt.kind(msh), "digest": self._digest(data),
-            "sealed": self.sealer.seal(data, _context(new)), "state": Hl7State.REFUSED.value,
-            "ack_code": "", "ack": b"", "error": "", "outcome": {}, "received_at": clock.now(),
-        }  # fmt: skip
+        values = key | self.kept(msh, data)
         claimed = insert(Hl7Message).values(**values).on_conflict_do_nothing()
         row = session.scalars(claimed.returning(Hl7Message)).first()
         held = select(Hl7Message).filter_by(**key).with_for_update()
@@ -151,17 +212,13 @@ class Inbox:
             _refuse(row, "C" + error.ack[1], error)
         else:
             row.state, row.ack_code = Hl7State.RECEIVED.value, "CA"
-        wanted = {"AL": True, "SU": row.ack_code == "CA", "ER": row.ack_code != "CA"}
-        notices = _notices_of(row)
-        answer = self._answer(msh, row.ack_code, notices) if wanted.get(msh.text(15)) else b""
-        row.ack = answer
+        row.ack = accept(msh, row.ack_code, _notices_of(row) or self.reserves(msh))
         session.flush()
 
     def _settle(
-        self, session: Session, row: Hl7Message, msh: Segment, data: bytes, origin: str
+        self, session: Session, row: Hl7Message, msh: Segment, data: bytes, actor: Actor
     ) -> None:
         """Apply a message in this transaction; a refusal undoes its effects, not its storage."""
-        actor = replace(SYSTEM, origin_ip=origin or None)
         notices: list[Notice]
         try:
             with session.begin_nested():
@@ -170,14 +227,17 @@ class Inbox:
             raise
         except (RisError, DataError) as failure:
             error = failure if isinstance(failure, RisError) else _TOO_LONG
-            _refuse(row, error.ack if isinstance(error, Refused) else "AE", error)
+            code = error.ack if isinstance(error, Refused) else "AE"
+            _refuse(row, code, error)
             notices = _refusals(error)
         else:
-            row.state, row.error = Hl7State.APPLIED.value, ""
-            row.ack_code = row.ack_code if row.ack_code == "CA" else "AA"
+            code, row.state, row.error = "AA", Hl7State.APPLIED.value, ""
+            row.ack_code = row.ack_code if row.ack_code == "CA" else code
         row.settled_at = clock.now()
         if row.ack_code[0] == "A":
-            row.ack = self._answer(msh, row.ack_code, notices)
+            row.ack = answer(msh, row.ack_code, notices)
+        else:
+            self.promise(row, msh, code, notices)
         session.flush()
         if row.state == Hl7State.REFUSED:  # what is applied is journaled by the identity room
             record(
@@ -188,20 +248,11 @@ class Inbox:
     def _integrate(
         self, session: Session, row: Hl7Message, data: bytes, actor: Actor
     ) -> list[Notice]:
-        message = parser.parse(data, self.settings.caps)
-        self._check_processing(message)
-        sender = self.settings.domain(message.msh.text(3), message.msh.text(4))
-        reading = adt.read(message, sender=sender, received_at=row.received_at)
+        reading = self.read(parser.parse(data, self.settings.caps), row.received_at)
         received = foreign.receive(session, self.feature, reading.inbound, actor=actor)
         row.patient_id = received.patient_id
-        row.outcome = _outcome(received) | {"zfd": _plain(asdict(reading.complement))}
-        return [acks.warning(alert.value) for alert in received.alerts]
-
-    def _check_processing(self, message: Message) -> None:
-        if message.msh.text(11) not in self.settings.processing_ids:
-            raise Refused(
-                UNSUPPORTED_PROCESSING, "MSH^1^11", "Mode de traitement refusé ici.", ack="AR"
-            )
+        row.outcome = outcome(received, reading.complement)
+        return warnings(received)
 
     def _next_waiting(self) -> UUID | None:
         waiting = select(Hl7Message.id).where(Hl7Message.state == Hl7State.RECEIVED.value)
@@ -210,12 +261,12 @@ class Inbox:
 
     def _apply(self, session: Session, message_id: UUID) -> bool:
         """Apply one stored message; False when another process is at it."""
-        if not session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": _APPLIER}):
+        if not session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": APPLIER}):
             return False
         row = session.get(Hl7Message, message_id, with_for_update=True)
         if row is not None and row.state == Hl7State.RECEIVED.value:
-            data = self.sealer.open(row.sealed, _context(row.id))
-            self._settle(session, row, parser.header(data), data, "")
+            data = self.opened(row)
+            self._settle(session, row, parser.header(data), data, SYSTEM)
         return True
 
     def _give_up(self, message_id: UUID, error: str) -> bool:
@@ -227,18 +278,31 @@ class Inbox:
             if tries < _TRIES:
                 return False
             row.state, row.error, row.settled_at = Hl7State.REFUSED.value, error, clock.now()
+            msh = parser.header(self.opened(row))
+            self.promise(row, msh, "AE", [Notice("E", APPLICATION, code="HL7_SET_ASIDE")])
             record(session, "hl7.set_aside", outcome="failure", target=_target(row))
             return True
 
-    def _answer(self, msh: Segment, code: str, notices: list[Notice]) -> bytes:
-        return acks.acknowledge(
-            msh, code, control_id=str(ids.new()), at=clock.now(), notices=notices
-        )
+
+def answer(msh: Segment, code: str, notices: list[Notice]) -> bytes:
+    """Return the answer *code* to the message of *msh*, now."""
+    return acks.acknowledge(msh, code, control_id=str(ids.new()), at=clock.now(), notices=notices)
 
 
-def _is_enhanced(msh: Segment) -> bool:
-    accept, application = msh.text(15), msh.text(16)
-    return accept in _ENHANCED or (accept == "NE" and application in ("", "NE"))
+def accept(msh: Segment, code: str, notices: list[Notice]) -> bytes:
+    """Return the accept answer *code* (CA, CE, CR) when MSH-15 wants it, else nothing."""
+    wanted = {"AL": True, "SU": code == "CA", "ER": code != "CA"}
+    return answer(msh, code, notices) if wanted.get(msh.text(15)) else b""
+
+
+def is_enhanced(msh: Segment) -> bool:
+    """Say whether the sender wants to know that the message is stored, before it is applied."""
+    wanted, application = msh.text(15), msh.text(16)
+    return wanted in _ENHANCED or (wanted == "NE" and application in ("", "NE"))
+
+
+def _wants_reply(msh: Segment) -> bool:
+    return is_enhanced(msh) and msh.text(16) in _ENHANCED
 
 
 def _context(message_id: UUID) -> bytes:
@@ -275,8 +339,15 @@ def _refusals(error: RisError) -> list[Notice]:
     ]
 
 
-def _outcome(received: Received) -> dict[str, Any]:
+def warnings(received: Received) -> list[Notice]:
+    """Return what a message integrated with reserves must tell its sender."""
+    return [acks.warning(alert.value) for alert in received.alerts]
+
+
+def outcome(received: Received, complement: Complement) -> dict[str, Any]:
+    """Return what is kept of what a message did: codes and ids."""
     return {
+        "zfd": _plain(asdict(complement)),
         "action": received.action.value,
         "status": received.status.value,
         "alerts": [alert.value for alert in received.alerts],

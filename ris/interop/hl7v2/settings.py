@@ -8,31 +8,40 @@ from pydantic import BaseModel, ConfigDict
 from ris.interop.hl7v2.parser import Caps
 
 
+class LinkSettings(BaseModel):
+    """Where a system listens. With *trust* (PEM authorities) the link is TLS."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: int
+    trust: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
 class SenderSettings(BaseModel):
-    """A sender by its MSH-3 and MSH-4 (first components); *domain* is its OID in the contracts."""
+    """A sender by its MSH-3 and MSH-4 (first components); *domain* is its OID in the contracts.
+
+    *answers_to* is where it wants the application answers that MSH-16 asks for.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     application: str
     facility: str = ""
     domain: str
+    answers_to: LinkSettings | None = None
 
 
-class PartnerSettings(BaseModel):
-    """A system fed with our identities. With *trust* (PEM authorities) the link is TLS."""
-
-    model_config = ConfigDict(frozen=True)
+class PartnerSettings(LinkSettings):
+    """A system fed with our identities."""
 
     name: str
-    host: str
-    port: int
     application: str
     facility: str
     charset: Literal["UNICODE UTF-8", "8859/15"] = "UNICODE UTF-8"
     use_recup_qual: bool = False
-    trust: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
 
 
 class Hl7Settings(BaseModel):
@@ -41,6 +50,9 @@ class Hl7Settings(BaseModel):
     A sender off *senders* is heard, as `application|facility`: without a trust contract its claims
     are capped until INSi verifies them. *processing_ids* are the MSH-11 taken. With *certificate*
     and *key* the listener speaks TLS, with *client_trust* it asks for a client certificate.
+    *workers* groups of messages are taken at a time, each gathered for *patience_s* at most. What
+    enhanced mode stored is applied every *apply_every_s*; in a rush of messages answering them
+    comes first, for *apply_within_s* at most.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,11 +65,13 @@ class Hl7Settings(BaseModel):
     partners: tuple[PartnerSettings, ...] = ()
     max_bytes: int = 20_000_000
     max_connections: int = 32
-    workers: int = 8
+    workers: int = 1
+    patience_s: float = 0.002
     idle_timeout_s: float = 600
     frame_timeout_s: float = 30
     answer_timeout_s: float = 30
     apply_every_s: float = 1
+    apply_within_s: float = 30
     upkeep_s: int = 10
     keep_days: int = 90
     certificate: Path | None = None
@@ -71,7 +85,14 @@ class Hl7Settings(BaseModel):
 
     def domain(self, application: str, facility: str) -> str:
         """Return a sender's domain as the trust contracts spell it."""
-        for sender in self.senders:
-            if sender.application == application and sender.facility in ("", facility):
-                return sender.domain
-        return f"{application}|{facility}"[:128]
+        sender = self._sender(application, facility)
+        return sender.domain if sender else f"{application}|{facility}"[:128]
+
+    def answers_to(self, application: str, facility: str) -> LinkSettings | None:
+        """Return where a sender listens for application answers, None when nobody said."""
+        sender = self._sender(application, facility)
+        return sender.answers_to if sender else None
+
+    def _sender(self, application: str, facility: str) -> SenderSettings | None:
+        told = (one for one in self.senders if one.application == application)
+        return next((one for one in told if one.facility in ("", facility)), None)

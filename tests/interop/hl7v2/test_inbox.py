@@ -157,7 +157,7 @@ def test_a_failure_of_ours_leaves_nothing_and_asks_to_come_back(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(inbox_module, "_outcome", _fails)
+        broken.setattr(inbox_module, "outcome", _fails)
         assert told(inbox.receive(message())) == ("AR", [("E", "207", "", "HL7_TRY_AGAIN")])
     assert count(inbox.database, Hl7Message) == count(inbox.database, Patient) == 0
     assert told(inbox.receive(message()))[0] == "AA"

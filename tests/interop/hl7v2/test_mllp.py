@@ -29,8 +29,11 @@ def listening(settings: Hl7Settings, receive: Answer) -> Iterator[int]:
     port: list[int] = []
     over = asyncio.Event()
 
+    async def answered(data: bytes, origin: str, whole: bool) -> bytes | None:
+        return await asyncio.to_thread(receive, data, origin, whole)
+
     async def serve() -> None:
-        listener = Listener(settings, receive)
+        listener = Listener(settings, answered)
         server = await listener.start("127.0.0.1", 0)
         port.append(server.sockets[0].getsockname()[1])
         ready.set()

@@ -1,0 +1,87 @@
+"""The periodic jobs of every feature, as the settings ask for them; `ris.app` hands them on.
+
+What a job does is its feature's business, when it runs is the worker's (`ris.diffusion.jobs`).
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ris.auth import upkeep as sign_ins
+from ris.core import audit_anchor, audit_retention
+from ris.core.audit_retention import JournalSettings
+from ris.core.db import Database
+from ris.diffusion.wiring import Upkeep
+from ris.identity.bulk_run import BulkVerifications
+from ris.identity.copies import purge
+from ris.identity.copies.feature import CopyFeature
+from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
+from ris.identity.duplicate_scan import DuplicateScan
+from ris.identity.feature import IdentityFeature
+from ris.identity.foreign_check import ForeignChecks
+from ris.identity.propagation_run import Propagator
+from ris.interop.hl7v2.client import Sender
+from ris.interop.hl7v2.group import Group
+from ris.interop.hl7v2.replies import Replies
+from ris.interop.hl7v2.service import Inbox
+from ris.mss.poll import Poller
+from ris.mss.refresh import refresh_crls, refresh_whitelist
+from ris.reports.verification import verify_new_versions
+from ris.web import idempotency
+
+if TYPE_CHECKING:
+    from ris.app import Settings
+
+DAY_S: Final = 86_400
+
+
+def of_identity(
+    settings: "Settings", database: Database, identity: IdentityFeature, inbox: Inbox
+) -> Iterator[Upkeep]:
+    """Give the jobs of the identity feeds: verify, tell the attached systems, settle, forget."""
+    sender = settings.site.ipp_oid
+    propagator = Propagator(database, Sender(settings.hl7), sender=sender)
+    every = settings.hl7.upkeep_s
+    yield Upkeep("verify_foreign_ins", every, ForeignChecks(database, identity).run)
+    batches, insi = BulkVerifications(database, identity), settings.identity.insi
+    yield Upkeep("begin_ins_batch", DAY_S, batches.begin_due)
+    yield Upkeep("verify_ins_batches", insi.bulk_every_s, batches.run)
+    yield Upkeep("propagate_identities", every, propagator.run)
+    yield Upkeep("apply_hl7_messages", every, Group(inbox).apply_waiting)
+    yield Upkeep("reply_hl7_messages", every, Replies(database, settings.hl7).run)
+    yield Upkeep("purge_hl7_messages", DAY_S, inbox.purge)
+    yield Upkeep("find_duplicates", DUPLICATES_EVERY_S, DuplicateScan(database).run)
+
+
+def _purge_idempotency(database: Database) -> None:
+    with database.transaction() as session:
+        idempotency.purge(session)
+
+
+def of_features(
+    settings: "Settings", database: Database, poller: Poller, copies: CopyFeature
+) -> Iterator[Upkeep]:
+    """Give the periodic jobs of the features, as the settings ask for them."""
+    often = settings.diffusion
+    yield Upkeep("poll_receipts", often.receipts_poll_s, poller.poll_receipts)
+    verify = partial(verify_new_versions, database, settings.reports)
+    yield Upkeep("reports.verify", often.requeue_s, verify)
+    yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
+    yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
+    sweep = partial(sign_ins.run, database, settings.auth)
+    yield Upkeep("sweep_sign_ins", sign_ins.EVERY_S, sweep)
+    yield from _of_journal(settings.journal, database)
+    if settings.mss.whitelist_url:
+        refresh = partial(refresh_whitelist, settings.mss, settings.http)
+        yield Upkeep("refresh_whitelist", DAY_S, refresh)
+    if settings.mss.crl_urls:
+        yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+
+
+def _of_journal(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:
+    erase = partial(audit_retention.erase_due, database, journal)
+    yield Upkeep("erase_journal", DAY_S, erase)
+    if journal.anchor:
+        anchor = partial(audit_anchor.anchor, database, Path(journal.anchor))
+        yield Upkeep("anchor_journal", journal.anchor_every_s, anchor)

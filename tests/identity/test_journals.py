@@ -1,0 +1,147 @@
+"""The journals of identity over the API: by period, account and patient, to who has the right."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from ris.auth.rights import Permission, Role
+from ris.core import clock
+from ris.core.db import Database
+from ris.identity import disclosures
+from ris.rem.evidence import Evidence
+from tests.identity.conftest import Desk
+from tests.identity.test_api_conventions import pages
+from tests.identity.test_routes import (
+    MATRICULE,
+    accept,
+    create,
+    insi_search,
+    qualified,
+    recovered,
+    show,
+    validate,
+)
+
+Json = dict[str, Any]
+JOURNALS = ("/ins-accesses", "/insi-calls", "/identity-changes", "/ins-disclosures")
+
+
+def rows(api: httpx.Client, path: str, **asked: Any) -> list[Json]:
+    answer = api.get(path, params=asked)
+    assert answer.status_code == 200, answer.text
+    found: list[Json] = answer.json()["items"]
+    return found
+
+
+@pytest.mark.rem("RIS.INS.03", scenario="INS/va1.39.01")
+@pytest.mark.rem("RIS.INS.04", scenario="INS/va1.49.01")
+def test_the_journals_say_who_when_and_whose_by_period_account_and_patient(
+    desk: Desk, evidence: Evidence
+) -> None:
+    api, second, auditor = desk(), desk(Role.RADIOLOGIST), desk(Role.AUDITOR)
+    patient, other = qualified(api), create(api, birth_family="PAT-QUATRE")
+    between = clock.now()
+    show(second, patient)
+    insi_search(second, other)
+    accesses = rows(auditor, "/ins-accesses")
+    assert {one["patient_id"] for one in accesses} == {patient["id"]}
+    (late,) = rows(auditor, "/ins-accesses", since=between.isoformat())
+    assert (late["role"], late["ps_idnat"]) == ("RADIOLOGIST", "899700218896")
+    assert rows(auditor, "/ins-accesses", account_id=late["account_id"]) == [late]
+    assert late not in rows(auditor, "/ins-accesses", until=between.isoformat())
+    assert rows(auditor, "/ins-accesses", patient_id=other["id"]) == []
+    by_second = rows(auditor, "/insi-calls", account_id=late["account_id"])
+    assert {one["patient_id"] for one in by_second} == {other["id"]}
+    assert all(one["at"] and one["mode"] and one["operation"] for one in by_second)
+    assert MATRICULE not in str(accesses + by_second)
+    evidence.add("01", "accesses.json", {"accesses": accesses})
+    evidence.add("02", "calls.json", {"calls": rows(auditor, "/insi-calls")})
+
+
+@pytest.mark.rem("RIS.INS.17", scenario="INS/va1.27.01")
+def test_every_change_of_an_identity_is_found_page_by_page(desk: Desk, evidence: Evidence) -> None:
+    api, auditor = desk(), desk(Role.AUDITOR)
+    one, two = qualified(api), create(api, birth_family="PAT-QUATRE")
+    changes = pages(auditor, "/identity-changes")
+    assert [(row["patient_id"], row["event"]) for row in changes] == [
+        (one["id"], "created"),
+        (one["id"], "insi_accepted"),
+        (one["id"], "document_validated"),
+        (two["id"], "created"),
+    ]
+    tomorrow = (clock.now() + timedelta(days=1)).isoformat()
+    assert rows(auditor, "/identity-changes", since=tomorrow) == []
+    evidence.add("01", "changes.json", {"changes": changes})
+
+
+@pytest.mark.rem("RIS.INS.51", scenario="INS/va1.46.01")
+def test_the_partners_that_received_an_ins_are_listed_for_the_site_and_for_a_patient(
+    desk: Desk, database: Database, evidence: Evidence
+) -> None:
+    from uuid import UUID
+
+    api, auditor = desk(), desk(Role.AUDITOR)
+    one, two = qualified(api), create(api, birth_family="PAT-QUATRE")
+    with database.transaction() as session:
+        for patient, partner in ((one, "PACS"), (one, "DMP"), (two, "PACS")):
+            disclosures.note(
+                session, UUID(patient["id"]), sender="2.25.1", partner=partner, channel="hl7_pam",
+                reference="m1",
+            )  # fmt: skip
+    assert len(pages(auditor, "/ins-disclosures")) == 3
+    assert {row["patient_id"] for row in rows(auditor, "/ins-disclosures", partner="PACS")} == {
+        one["id"],
+        two["id"],
+    }
+    mine = rows(api, f"/patients/{one['id']}/ins-disclosures")
+    assert [row["partner"] for row in mine] == ["PACS", "DMP"]
+    evidence.add("01", "partners.json", {"partners": mine})
+
+
+@pytest.mark.rem("RIS.INS.41", scenario="INS/va1.35.01")
+def test_all_that_insi_returned_is_read_once_the_identity_is_qualified(
+    desk: Desk, evidence: Evidence
+) -> None:
+    api = desk()
+    patient = recovered(api)
+    (call,) = rows(api, f"/patients/{patient['id']}/insi-calls")
+    path = f"/insi-calls/{call['id']}"
+    hidden = api.get(path)
+    assert MATRICULE not in hidden.text
+    assert (hidden.json()["ins_returned"], hidden.json()["ins"]) == (True, None)
+    validate(api, patient)
+    full = api.get(path).json()
+    assert (full["code"], full["ins"]["matricule"]) == ("00", MATRICULE)
+    assert full["traits"]["birth_family"] == "PAT-TROIS"
+    assert full["decision"] == "accepted"
+    blind = desk(less=frozenset({Permission.INS_READ}))
+    assert blind.get(path).json()["ins"] is None
+    deaf = desk(less=frozenset({Permission.INSI_CALL}))
+    assert deaf.get(path).status_code == 403
+    unknown = api.get(f"/insi-calls/{patient['id']}")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "INSI_CALL_NOT_FOUND")
+    evidence.add("01", "answer.json", full)
+
+
+def test_reading_a_journal_is_on_the_journal_and_wants_its_right(desk: Desk) -> None:
+    api, auditor = desk(), desk(Role.AUDITOR)
+    for path in JOURNALS:
+        assert api.get(path).status_code == 403
+        assert rows(auditor, path) == []
+        refused = auditor.get(path, params={"since": "2026-01-01T00:00:00"})
+        assert refused.status_code == 422, "an instant without its zone"
+        nobody = auditor.get(path, params={"patient_id": "00000000-0000-7000-8000-000000000000"})
+        assert (nobody.status_code, nobody.json()["code"]) == (404, "PATIENT_NOT_FOUND")
+        assert auditor.get(path, params={"after": "WzFd"}).status_code in (200, 422)
+        assert auditor.get(path, params={"after": "WyJhIl0"}).json()["code"] == "BAD_CURSOR"
+
+
+def test_a_rejected_answer_says_so_with_its_reason(desk: Desk) -> None:
+    api = desk()
+    patient = create(api)
+    found = insi_search(api, patient)
+    accept(api, patient, found)
+    (call,) = rows(api, f"/patients/{patient['id']}/insi-calls")
+    assert api.get(f"/insi-calls/{call['id']}").json()["decided_at"] is not None
