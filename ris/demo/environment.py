@@ -80,7 +80,7 @@ def _insi(sandbox: Sandbox) -> dict[str, str]:
         "identity__insi",
         endpoint=sandbox.insi_url,
         cpx_endpoint=sandbox.insi_cpx_url,
-        cpx_trust=sandbox.pki.trust,
+        cpx_trust=str(sandbox.pki.trust),
         structure=RADIOLOGIST_A.workplaces[0].struct_idnat,
         idam=IDAM,
         instance="5f1c6f2e-7b7e-4d0a-9a55-1c9d5a3f0001",
