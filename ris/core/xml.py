@@ -28,10 +28,13 @@ def parse(data: bytes, *, limit: int = 5 * MEGABYTE, document: bool = False) -> 
     """
     if len(data) > (50 * MEGABYTE if document else limit):
         raise UnsafeXml("Document XML trop volumineux.")
+    parser = _parser(huge_tree=document)
     try:
-        root = etree.fromstring(data, _parser(huge_tree=document))
+        root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnsafeXml("Document XML mal formé.") from error
+    if len(parser.error_log.filter_from_errors()):  # libxml2 goes on after a bad namespace
+        raise UnsafeXml("Document XML mal formé.")
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None:
         raise UnsafeXml("Une déclaration DOCTYPE n'est pas acceptée.")

@@ -12,12 +12,13 @@ from typing import Final
 import zxingcpp
 from PIL import Image
 
-from ris.identity.copies.media import SIGNATURES, MediaType
 from ris.identity.errors import ScanTooDetailed, ScanTypeRefused, ScanUnreadable
 
 MAX_PIXELS: Final = 40_000_000
 MAX_IMAGES: Final = 4
-_FORMATS: Final = {MediaType.PNG: ("PNG",), MediaType.JPEG: ("JPEG",)}
+PNG, JPEG, PDF = "image/png", "image/jpeg", "application/pdf"
+_SIGNATURES: Final = {PNG: b"\x89PNG\r\n\x1a\n", JPEG: b"\xff\xd8\xff", PDF: b"%PDF-"}
+_DECODERS: Final = {PNG: ("PNG",), JPEG: ("JPEG",)}
 _JPEG_STREAM: Final = re.compile(rb"stream\r?\n(?=\xff\xd8\xff)")
 _BOMBS: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _BROKEN: Final = (OSError, ValueError, SyntaxError, EOFError)
@@ -28,15 +29,15 @@ def symbols(content: bytes) -> tuple[str, ...]:
 
     Raises `ScanTypeRefused`, `ScanTooDetailed` (over 40 million pixels), `ScanUnreadable`.
     """
-    kind = next((k for k, sign in SIGNATURES.items() if content.startswith(sign)), None)
+    kind = next((k for k, sign in _SIGNATURES.items() if content.startswith(sign)), None)
     if kind is None:
         raise ScanTypeRefused
     found = [text for page, form in _pages(content, kind) for text in _symbols(page, form)]
     return tuple(dict.fromkeys(found))
 
 
-def _pages(content: bytes, kind: MediaType) -> Iterator[tuple[bytes, MediaType]]:
-    if kind is not MediaType.PDF:
+def _pages(content: bytes, kind: str) -> Iterator[tuple[bytes, str]]:
+    if kind != PDF:
         yield content, kind
         return
     starts = [found.end() for found in _JPEG_STREAM.finditer(content)][:MAX_IMAGES]
@@ -44,12 +45,12 @@ def _pages(content: bytes, kind: MediaType) -> Iterator[tuple[bytes, MediaType]]
         raise ScanUnreadable("Ce PDF ne contient pas de page numérisée en JPEG.")
     for start in starts:
         end = content.find(b"endstream", start)
-        yield content[start : end if end > 0 else None], MediaType.JPEG
+        yield content[start : end if end > 0 else None], JPEG
 
 
-def _symbols(content: bytes, kind: MediaType) -> Iterator[str]:
+def _symbols(content: bytes, kind: str) -> Iterator[str]:
     try:
-        with Image.open(BytesIO(content), formats=_FORMATS[kind]) as opened:
+        with Image.open(BytesIO(content), formats=_DECODERS[kind]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise ScanTooDetailed
             grey = opened.convert("L")

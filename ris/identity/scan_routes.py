@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from ris.identity import scan, schemas, service
-from ris.identity.copies.media import MediaType
 from ris.identity.errors import ScanTooLarge
 from ris.identity.insi_schemas import ComparisonOut
 from ris.identity.matricule import nature_of
@@ -19,7 +18,8 @@ from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 _BINARY: Final = {
-    kind.value: {"schema": {"type": "string", "format": "binary"}} for kind in MediaType
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in (scan.PNG, scan.JPEG, scan.PDF)
 }
 _BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _BINARY}}
 

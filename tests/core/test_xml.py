@@ -25,9 +25,10 @@ BOMB = b"""<!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x
         b"not xml",
         b"<a>&undefined;</a>",
         b"<a>\x0b</a>",
+        b"<s:a xmlns:x:y='u'/>",
     ],
     ids=["doctype", "external subset", "external entity", "parameter entity", "bomb", "unclosed",
-         "empty", "text", "undefined entity", "control character"],
+         "empty", "text", "undefined entity", "control character", "bad namespace"],
 )  # fmt: skip
 def test_dangerous_or_broken_xml_is_refused(data: bytes) -> None:
     with pytest.raises(UnsafeXml):

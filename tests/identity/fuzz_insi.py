@@ -7,13 +7,11 @@ as a bad server would.
 
 import copy
 import random
-import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from types import FrameType
 
 from lxml import etree
 
@@ -30,6 +28,7 @@ from ris.identity.values import INS_OIDS, Sex, Traits
 from ris.identity.verification import verdict
 from ris.sandbox.insi import RESULTAT, result
 from ris.sandbox.insi_people import PEOPLE
+from tests.hang import no_hang
 
 CASE_S = 2  # one answer is read in a millisecond: beyond that it hangs
 LOCAL = Traits("PAT-TROIS", ("DOMINIQUE",), "DOMINIQUE", date(1979, 3, 28), Sex.FEMALE, "51215")
@@ -53,10 +52,6 @@ TEXTS = (
     "1979-03-28", "1979-02-30", "0000-00-00", "19790328", "1979-W13-3", "F", "M", "I", "X",
     "DOMINIQUE", "D'ARC", "A" * 5000, "\u00a0", "É", "2B", "\n279035121518989\n", "-1",
 )  # fmt: skip
-
-
-class Hang(Exception):
-    """One answer took longer than `CASE_S`."""
 
 
 def mutations(seed: int, count: int) -> Iterator[bytes]:
@@ -143,20 +138,12 @@ def _imported(told: InsiAnswer, person: InsiPerson) -> str:
 
 def run(count: int, seed: int) -> Counter[str]:
     """Play *count* mutations and count the outcomes; raises `Hang` on one that never ends."""
-    before = signal.signal(signal.SIGALRM, _hangs)
     played: Counter[str] = Counter()
-    try:
+    with no_hang(CASE_S) as next_case:
         for data in mutations(seed, count):
-            signal.alarm(CASE_S)
+            next_case()
             played[outcome(data)] += 1
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
     return played
-
-
-def _hangs(_signal: int, _frame: FrameType | None) -> None:
-    raise Hang
 
 
 if __name__ == "__main__":
