@@ -16,14 +16,15 @@ from fastapi import Depends, FastAPI
 import ris
 from ris import upkeep
 from ris.auth.card_trust import CardTrust
+from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
 from ris.auth.journal_routes import router as journal_router
 from ris.auth.rights import Permission
-from ris.auth.routes import public_router as auth_public_router
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
 from ris.auth.settings import AuthSettings
+from ris.auth.sign_in_routes import router as sign_in_router
 from ris.core import embedded, resealing, schema
 from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
@@ -260,8 +261,9 @@ def _include(app: FastAPI) -> None:
     app.include_router(
         rem_router, prefix="/v1", dependencies=[Depends(require(Permission.REM_READ))]
     )
+    app.include_router(sign_in_router)
+    app.include_router(ciba_router)
     app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
-    app.include_router(auth_public_router)
     app.include_router(health.router)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ris.auth import upkeep as sign_ins
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
@@ -68,6 +69,8 @@ def of_features(
     yield Upkeep("reports.verify", often.requeue_s, verify)
     yield Upkeep("purge_id_copies", purge.EVERY_S, partial(purge.purge_due, database, copies))
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
+    sweep = partial(sign_ins.run, database, settings.auth)
+    yield Upkeep("sweep_sign_ins", sign_ins.EVERY_S, sweep)
     yield from _of_journal(settings.journal, database)
     if settings.mss.whitelist_url:
         refresh = partial(refresh_whitelist, settings.mss, settings.http)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ris.auth.directory import name_account
 from ris.auth.errors import AccountSuspended, EnrolUnknown, IdentityConflict, RoleDenied
 from ris.auth.identifiers import PersonKind, is_ps_idnat, person
-from ris.auth.model import Account, AccountIdentifier, AccountStatus
+from ris.auth.model import Account, AccountIdentifier, AccountStatus, Situation
 from ris.auth.rights import Role, profession_allows
 from ris.auth.userinfo import Identity
 from ris.core import audit, clock
@@ -58,7 +58,7 @@ def grant(
     return account
 
 
-@satisfies("RIS.PSC.01")
+@satisfies("RIS.PSC.01", "SC.PSC.02")
 def link(session: Session, identity: Identity) -> Account:
     """Return the account of *identity*, refreshed with what PSC says (AUTH-30).
 
@@ -66,9 +66,7 @@ def link(session: Session, identity: Identity) -> Account:
     profession no longer allows the role).
     """
     told = _identifiers(identity)
-    account = _owner(session, told)
-    if account.status != AccountStatus.ACTIVE:
-        raise AccountSuspended
+    account = _active(_owner(session, told))
     held = [(exercise.profession, exercise.category) for exercise in identity.exercises]
     if not profession_allows(Role(account.role), held):
         raise RoleDenied("Votre profession déclarée ne permet plus ce rôle.")
@@ -80,6 +78,35 @@ def link(session: Session, identity: Identity) -> Account:
     return account
 
 
+def holder(session: Session, ps_idnat: str) -> Account:
+    """Return the account of *ps_idnat*; raises EnrolUnknown, IdentityConflict, AccountSuspended."""
+    return _active(_owner(session, _own_identifiers(ps_idnat)))
+
+
+def known(session: Session, ps_idnat: str) -> Account:
+    """Return the account of *ps_idnat*, nothing new being told of the person.
+
+    Raises what `link` raises; the profession is the one of the situations last seen.
+    """
+    account = holder(session, ps_idnat)
+    query = select(Situation.profession, Situation.category).where(
+        Situation.account_id == account.id, Situation.ended_at.is_(None)
+    )
+    if not profession_allows(Role(account.role), [(p, c) for p, c in session.execute(query)]):
+        raise RoleDenied("Votre profession déclarée ne permet plus ce rôle.")
+    return account
+
+
+def usable(session: Session, account_id: UUID) -> Account:
+    """Return an account that may still act; raises AccountSuspended."""
+    return _active(session.get_one(Account, account_id))
+
+
+def rpps_of(identity: Identity | None, ps_idnat: str) -> str | None:
+    """Return the RPPS told by *identity*, else the one inside *ps_idnat*, else None."""
+    return identity.rpps if identity is not None else person(ps_idnat)[1]
+
+
 def actor_of(account: Account, base: audit.Actor | None = None) -> audit.Actor:
     """Return *base* (or nothing known) filled with who *account* is, for the journal."""
     return replace(
@@ -88,6 +115,12 @@ def actor_of(account: Account, base: audit.Actor | None = None) -> audit.Actor:
         ps_idnat=account.ps_idnat,
         role=account.role,
     )
+
+
+def _active(account: Account) -> Account:
+    if account.status != AccountStatus.ACTIVE:
+        raise AccountSuspended
+    return account
 
 
 def _owner(session: Session, told: set[tuple[str, str]]) -> Account:

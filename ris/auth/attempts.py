@@ -30,9 +30,19 @@ class Begun:
 
 
 def begin(
-    session: Session, next_path: str, *, sealer: Sealer, life_s: int, step_up: bool = False
+    session: Session,
+    next_path: str,
+    *,
+    sealer: Sealer,
+    life_s: int,
+    step_up: bool = False,
+    native_challenge: str | None = None,
 ) -> Begun:
-    """Record a new attempt; *next_path* must be a local path (see `local_path`)."""
+    """Record a new attempt.
+
+    *next_path* must be a local path (`local_path`), or with *native_challenge* the loopback
+    address of the application that opened the browser (`loopback`).
+    """
     secrets = Secrets(cookies.fresh(), cookies.fresh(), cookies.fresh() + cookies.fresh())
     binding, identifier, now = cookies.fresh(), ids.new(), clock.now()
     content = json.dumps([secrets.nonce, secrets.code_verifier]).encode()
@@ -42,8 +52,9 @@ def begin(
             state_hash=cookies.digest(secrets.state),
             binding_hash=cookies.digest(binding),
             sealed=sealer.seal(content, _context(identifier)),
-            next_path=local_path(next_path),
+            next_path=next_path if native_challenge else local_path(next_path),
             step_up=step_up,
+            native_challenge=native_challenge,
             created_at=now,
             expires_at=now + timedelta(seconds=life_s),
         )
@@ -95,6 +106,14 @@ def local_path(wanted: str) -> str:
     plain = wanted.isprintable() and wanted.isascii() and "\\" not in wanted and " " not in wanted
     local = wanted.startswith("/") and not wanted.startswith("//")
     return wanted if plain and local and len(wanted) <= 2000 else "/"
+
+
+def loopback(port: int) -> str:
+    """Return where an installed application listens for its code (RFC 8252 §7.3).
+
+    Only this machine's own address: a code can never be sent to another one.
+    """
+    return f"http://127.0.0.1:{port}/"
 
 
 def _context(identifier: UUID) -> bytes:

@@ -1,4 +1,4 @@
-"""The two cookies: the session's and the login attempt's browser binding (auth.md §6).
+"""The cookies: the session's, and what binds a sign-in or a logout to its browser (auth.md §6).
 
 Random ids only: no identity, no token, nothing signed. Lax, because PSC comes back from another
 site. Over plain HTTP (loopback, environment `test` only) the `__Host-` prefix is impossible.
@@ -13,6 +13,8 @@ from fastapi import Request, Response
 
 SESSION: Final = "ris_session"
 BINDING: Final = "ris_login"
+CIBA: Final = "ris_ciba"
+LOGOUT: Final = "ris_logout"
 
 
 def fresh() -> str:

@@ -14,14 +14,24 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from ris.auth import accounts, cookies, sessions, situations
-from ris.auth.errors import CsrfRefused, RoleDenied, SituationRequired, StepUpRequired
+from ris.auth import accounts, cookies, sessions, situations, token_binding
+from ris.auth.errors import (
+    CredentialsAmbiguous,
+    CsrfRefused,
+    RoleDenied,
+    SessionCookieRequired,
+    SituationRequired,
+    StepUpRequired,
+    TokenRefused,
+)
+from ris.auth.model import Account
 from ris.auth.rights import LABELS, Permission, Role, permissions_of
 from ris.auth.service import SignInDesk, proof
 from ris.auth.settings import AuthSettings
 from ris.auth.values import Professional
 from ris.core import audit, clock
 from ris.core.audit import Actor
+from ris.core.errors import Invalid
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -32,10 +42,11 @@ class Principal:
 
     *professional* is None for staff without an exercise (a secretary) and before a situation is
     chosen; *actor* is ready for `audit.record`; *acr* and *auth_time* are those of the id_token.
+    *session_id* is None for an API caller, who brings a PSC token at each request.
     """
 
     account_id: UUID
-    session_id: UUID
+    session_id: UUID | None
     role: Role
     permissions: frozenset[Permission]
     situation_id: UUID | None
@@ -63,18 +74,30 @@ def desk_of(request: Request) -> SignInDesk:
 
 
 def current_session(request: Request) -> Principal:
-    """Return the caller, whatever his rights.
+    """Return the caller, whatever his rights: by his session cookie, or by his PSC token.
 
-    Raises NotAuthenticated, SessionExpired, SessionLocked, or CsrfRefused on an unsafe method.
+    Raises NotAuthenticated, SessionExpired, SessionLocked, or CsrfRefused on an unsafe method;
+    with a token what `BearerDesk.recognise` raises; CredentialsAmbiguous with both.
     """
     desk = desk_of(request)
     token = cookies.read(request, cookies.SESSION, secure=desk.settings.cookie_secure)
+    if "authorization" in request.headers:
+        if token:
+            raise CredentialsAmbiguous
+        return _api_caller(request, desk)
     with desk.database.transaction() as session:
         live = sessions.resume(session, token, desk.settings)
         principal = _principal(live, origin_of(request), desk.settings)
     if request.method not in _SAFE:
         _refuse_forged(request, token, desk.settings)
     return principal
+
+
+def own_session(principal: Principal) -> UUID:
+    """Return the session of *principal*; raises SessionCookieRequired for an API caller."""
+    if principal.session_id is None:
+        raise SessionCookieRequired
+    return principal.session_id
 
 
 def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Principal]:
@@ -100,25 +123,67 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
     return dependency
 
 
+def _api_caller(request: Request, desk: SignInDesk) -> Principal:
+    """Return the bearer of a PSC token. No browser adds the token by itself: no CSRF to fear."""
+    scheme, _, token = request.headers["authorization"].partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenRefused("token_scheme")
+    caller = desk.bearer.recognise(
+        token.strip(),
+        certificate=token_binding.presented(request),
+        situation_id=_wanted_situation(request),
+        origin=origin_of(request),
+    )
+    account, situation = caller.account, caller.situation
+    author = situations.professional(account, situation) if situation else None
+    return Principal(
+        account_id=account.id,
+        session_id=None,
+        role=Role(account.role),
+        permissions=_rights_of(account, desk.settings),
+        situation_id=situation.id if situation else None,
+        professional=author,
+        actor=_acting(caller.actor, author),
+        acr=caller.bearer.acr,
+        auth_time=caller.bearer.auth_time,
+        needs_situation=caller.needs_situation,
+    )
+
+
+def _wanted_situation(request: Request) -> UUID | None:
+    told = request.headers.get("x-situation")
+    try:
+        return UUID(told) if told is not None else None
+    except ValueError as error:
+        raise Invalid("X-Situation : identifiant UUID attendu.", code="UUID_INVALID") from error
+
+
+def _rights_of(account: Account, settings: AuthSettings) -> frozenset[Permission]:
+    return permissions_of(
+        Role(account.role),
+        identity_habilitated=account.identity_habilitated,
+        withheld=settings.withheld,
+    )
+
+
+def _acting(actor: Actor, author: Professional | None) -> Actor:
+    if author is None or author.structure is None:
+        return actor
+    return replace(actor, acting_struct_idnat=author.structure.struct_idnat)
+
+
 def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Principal:
     row, account, situation = live.row, live.account, live.situation
     author = situations.professional(account, situation) if situation else None
     actor = proof(accounts.actor_of(account, origin), row)
-    if author is not None and author.structure is not None:
-        actor = replace(actor, acting_struct_idnat=author.structure.struct_idnat)
-    role = Role(account.role)
     return Principal(
         account_id=account.id,
         session_id=row.id,
-        role=role,
-        permissions=permissions_of(
-            role,
-            identity_habilitated=account.identity_habilitated,
-            withheld=settings.withheld,
-        ),
+        role=Role(account.role),
+        permissions=_rights_of(account, settings),
         situation_id=row.situation_id,
         professional=author,
-        actor=actor,
+        actor=_acting(actor, author),
         acr=row.acr,
         auth_time=row.auth_time,
         needs_situation=row.needs_situation,
@@ -127,13 +192,18 @@ def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Pr
 
 def _refuse_forged(request: Request, token: str, settings: AuthSettings) -> None:
     """Refuse an unsafe request that did not come from our own pages (Origin, CSRF token)."""
+    refuse_foreign_page(request, settings)
+    sent = request.headers.get("x-csrf-token", "")
+    if not hmac.compare_digest(sent.encode(), cookies.csrf_token(token).encode()):
+        raise CsrfRefused("Jeton anti-rejeu absent : rechargez la page.")
+
+
+def refuse_foreign_page(request: Request, settings: AuthSettings) -> None:
+    """Refuse a request that a page of another site made; a thick client sends no Origin."""
     told = request.headers.get("origin")
     own = settings.origin or _site(str(request.url))
     if told is not None and told != own:
         raise CsrfRefused("Origine inattendue.")
-    sent = request.headers.get("x-csrf-token", "")
-    if not hmac.compare_digest(sent.encode(), cookies.csrf_token(token).encode()):
-        raise CsrfRefused("Jeton anti-rejeu absent : rechargez la page.")
 
 
 def _refuse_stale(principal: Principal, settings: AuthSettings) -> None:

@@ -6,10 +6,13 @@ Only classes. The `reason` of a protocol error goes to the trace, never to the s
 from typing import Any
 
 from ris.core.errors import (
+    Conflict,
     Forbidden,
     NotConfigured,
+    NotFound,
     Permanent,
     RisError,
+    Throttled,
     Transient,
     Unauthenticated,
 )
@@ -56,6 +59,10 @@ class PscUnavailable(Transient):
     status = 503
     code = "psc_unavailable"
     title = "Pro Santé Connect momentanément indisponible"
+
+    def __init__(self, detail: str = "", **options: Any) -> None:
+        explained = "Les sessions déjà ouvertes continuent. Réessayez dans quelques minutes."
+        super().__init__(detail or explained, **options)
 
 
 class AcrTooLow(Forbidden):
@@ -139,6 +146,84 @@ class StepUpRequired(Unauthenticated):
 
     def __init__(self, **extensions: Any) -> None:
         super().__init__("Reconnectez-vous avec Pro Santé Connect pour signer.", **extensions)
+
+
+class PscReauthRequired(Unauthenticated):
+    """PSC's session is over: local work goes on, what needs PSC asks for a new sign-in."""
+
+    code = "psc_reauth_required"
+    title = "Reconnexion à Pro Santé Connect nécessaire"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Votre session Pro Santé Connect est terminée. Le travail local reste possible.",
+            login="/auth/psc/login",
+        )
+
+
+class LogoutRefused(RisError):
+    """A back-channel logout message failed one check; *reason* is traced, never told."""
+
+    status = 400
+    code = "invalid_request"
+    title = "Message de déconnexion refusé"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class CibaUserUnknown(NotFound):
+    """Nobody can sign in under this number: unknown here or at PSC, on purpose not told which."""
+
+    code = "psc_user_unknown"
+    title = "Connexion impossible avec ce numéro"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Vérifiez le numéro RPPS, ou demandez l'ouverture de votre compte.")
+        self.reason = reason
+
+
+class CibaAlreadyPending(Conflict):
+    """A sign-in of this person is already waiting for an answer at this workstation."""
+
+    code = "ciba_pending"
+    title = "Une demande de connexion attend déjà une réponse"
+
+
+class TooManyAttempts(Throttled):
+    """The rate limit of sign-ins is reached; `Retry-After` says when to come back."""
+
+    status = 429
+    code = "too_many_attempts"
+    title = "Trop de tentatives"
+
+
+class CredentialsAmbiguous(RisError):
+    """A request brought a session cookie and a bearer token: one identity at a time."""
+
+    status = 400
+    code = "credentials_ambiguous"
+    title = "Deux identités dans la même requête"
+
+
+class SessionCookieRequired(Forbidden):
+    """This address is about the browser's session; an API caller has none."""
+
+    code = "session_cookie_required"
+    title = "Réservé à une session ouverte dans le logiciel"
+
+
+class TokenRefused(Unauthenticated):
+    """The bearer token gives nothing here; *reason* is traced, never told."""
+
+    code = "token_invalid"
+    title = "Jeton refusé"
+    challenge = 'Bearer error="invalid_token"'  # RFC 6750 §3
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Présentez un jeton Pro Santé Connect en cours de validité.")
+        self.reason = reason
 
 
 class CsrfRefused(Forbidden):

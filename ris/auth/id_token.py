@@ -27,11 +27,14 @@ Claims = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What this very answer must say. *least_acr* is `eidas1`…; *leeway_s* at most 10."""
+    """What this very answer must say. *least_acr* is `eidas1`…; *leeway_s* at most 10.
+
+    *nonce* is None where the flow has none: decoupled sign-in, refresh.
+    """
 
     issuer: str
     client_id: str
-    nonce: str
+    nonce: str | None
     least_acr: str
     leeway_s: int = 10
     absent_acr_tolerated: bool = False
@@ -68,9 +71,10 @@ def check(claims: Claims, expected: Expected, *, now: datetime, access_token: st
         raise PscProtocolError("id_token_iss")
     _check_audience(claims, expected)
     _check_times(claims, expected, now)
-    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), expected.nonce.encode()):
+    told = str(claims.get("nonce", "")).encode()
+    if expected.nonce is not None and not hmac.compare_digest(told, expected.nonce.encode()):
         raise PscProtocolError("id_token_nonce")
-    _check_acr(claims, expected)
+    check_acr(claims, expected)
     at_hash = claims.get("at_hash")
     if at_hash is not None and at_hash != _half_hash(access_token):
         raise PscProtocolError("id_token_at_hash")
@@ -105,7 +109,8 @@ def _check_times(claims: Claims, expected: Expected, now: datetime) -> None:
         raise PscProtocolError("id_token_iat")
 
 
-def _check_acr(claims: Claims, expected: Expected) -> None:
+def check_acr(claims: Claims, expected: Expected) -> None:
+    """Refuse an authentication level that is absent or below the one asked for (AcrTooLow)."""
     acr = claims.get("acr")
     if acr is None:
         if expected.absent_acr_tolerated:

@@ -107,6 +107,7 @@ class LoginAttempt(Base):
     sealed: Mapped[bytes] = mapped_column(SealedBlob)
     next_path: Mapped[str]
     step_up: Mapped[bool] = mapped_column(default=False)
+    native_challenge: Mapped[str | None] = mapped_column(String(43))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
     consumed_at: Mapped[datetime | None]
@@ -120,10 +121,16 @@ class CloseReason(StrEnum):
     RENEWED = "renewed"
     OTHER_PERSON = "other_person"
     REVOKED = "revoked"
+    PSC_LOGOUT = "psc_logout"
 
 
 class RisSession(Base):
-    """A session, found by the hash of the random id that only the cookie holds."""
+    """A session, found by the hash of the random id that only the cookie holds.
+
+    `psc_*` is its link with Pro Santé Connect: tokens sealed and dropped with the link
+    (`psc_ended_at`), `psc_refresh_lease` the end of the right of one request to renew them.
+    With `native_challenge` the session waits for the application that began it, and opens nothing.
+    """
 
     __tablename__ = "ris_session"
     __table_args__ = (one_of("close_reason", CloseReason),)
@@ -139,6 +146,13 @@ class RisSession(Base):
     amr: Mapped[list[str]] = mapped_column(JSONB, default=list)
     auth_time: Mapped[datetime]
     psc_session_state: Mapped[str | None]
+    psc_sid: Mapped[str | None] = mapped_column(String(128), index=True)
+    psc_sub: Mapped[str | None] = mapped_column(index=True)
+    psc_tokens_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
+    psc_access_expires_at: Mapped[datetime | None]
+    psc_refresh_lease: Mapped[datetime | None]
+    psc_ended_at: Mapped[datetime | None]
+    native_challenge: Mapped[str | None] = mapped_column(String(43))
     id_token_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     ip: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -1,36 +1,25 @@
-"""The Pro Santé Connect client: discovery, code flow, userinfo, logout (auth.md §3, §11).
+"""The Pro Santé Connect client: code flow, refresh, userinfo, introspection, logout (auth.md §3).
 
-Only the wire and the trust in it. Accounts, sessions and cookies are elsewhere; tokens never leave
-this module except the id_token, kept sealed by the session for the logout hint.
+Only the flows and the checks of what comes back; the wire is `psc_provider.py`, the decoupled flow
+`psc_ciba.py`. Accounts, sessions and cookies are elsewhere; no token is kept here.
 """
 
-import json
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from ris.auth import id_token
-from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
+from ris.auth.errors import OidcRefused, PscProtocolError
+from ris.auth.psc_provider import Provider, error_code, json_object
 from ris.auth.settings import PscSettings
-from ris.core import clock, http
-from ris.core.errors import Lost, Transient
+from ris.core import clock
+from ris.rem import satisfies
 
-_REFRESH: Final = timedelta(days=1)
-_RELOAD: Final = timedelta(minutes=1)
-_ENDPOINTS: Final = (
-    "authorization_endpoint",
-    "token_endpoint",
-    "userinfo_endpoint",
-    "jwks_uri",
-    "end_session_endpoint",
-)
+_LONGEST_S: Final = 4 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +32,25 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the token endpoint gave; *refresh* is None when PSC gives none."""
+
+    access: str = field(repr=False)
+    access_expires_at: datetime
+    refresh: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
-    """A verified sign-in: id_token claims, userinfo claims, and the id_token itself."""
+    """A verified sign-in: id_token claims, userinfo claims, the id_token itself, the tokens."""
 
     claims: Mapping[str, Any]
     userinfo: Mapping[str, Any]
-    token: str
+    token: str = field(repr=False)
     auth_time: datetime
+    tokens: Tokens | None = None
+    method: str = "PSC_CODE"
 
 
 class PscClient:
@@ -57,17 +58,13 @@ class PscClient:
 
     def __init__(self, settings: PscSettings, client: httpx.Client) -> None:
         self.settings = settings
-        self._client = client
-        self._lock = threading.Lock()
-        self._document: Mapping[str, Any] = {}
-        self._document_at: datetime | None = None
-        self._keys = KeySet([])
-        self._keys_at: datetime | None = None
+        self.provider = Provider(settings, client)
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.provider.close()
 
+    @satisfies("SC.PSC.08")
     def authorization_url(self, secrets: Secrets, *, step_up: bool = False) -> str:
         """Return where to send the browser; *step_up* asks for a fresh authentication."""
         chosen = self.settings
@@ -79,12 +76,12 @@ class PscClient:
             "acr_values": chosen.acr_values,
             "state": secrets.state,
             "nonce": secrets.nonce,
-            "code_challenge": _challenge(secrets.code_verifier),
+            "code_challenge": challenge_of(secrets.code_verifier),
             "code_challenge_method": "S256",
         }
         if step_up:
             parameters |= {"prompt": "login", "max_age": "0"}
-        address = httpx.URL(self._endpoint("authorization_endpoint"))
+        address = httpx.URL(self.provider.endpoint("authorization_endpoint"))
         return str(address.copy_merge_params(parameters))
 
     def logout_url(self, token: str, state: str) -> str:
@@ -94,7 +91,7 @@ class PscClient:
             "post_logout_redirect_uri": self.settings.post_logout_redirect_uri,
             "state": state,
         }
-        address = httpx.URL(self._endpoint("end_session_endpoint"))
+        address = httpx.URL(self.provider.endpoint("end_session_endpoint"))
         return str(address.copy_merge_params(parameters))
 
     def sign_in(self, code: str, secrets: Secrets, *, since: datetime | None = None) -> SignIn:
@@ -103,144 +100,115 @@ class PscClient:
         *since* is the start of a step-up: an older authentication is refused. Raises
         PscProtocolError, AcrTooLow, OidcRefused or PscUnavailable.
         """
-        tokens = self._tokens(code, secrets)
-        token, access = tokens.get("id_token"), tokens.get("access_token")
-        if not isinstance(token, str) or not isinstance(access, str):
-            raise PscProtocolError("token_malformed")
-        if str(tokens.get("token_type", "")).lower() != "bearer":
-            raise PscProtocolError("token_type")
-        claims = id_token.verified(token, self._keys_for)
-        now = clock.now()
-        id_token.check(claims, self._expected(secrets, since), now=now, access_token=access)
-        userinfo = self._userinfo(access)
-        if "sub" not in claims or userinfo.get("sub") != claims["sub"]:
-            raise PscProtocolError("userinfo_sub")
-        told = claims.get("SubjectNameID")
-        if told is not None and told != userinfo.get("SubjectNameID"):
-            raise PscProtocolError("userinfo_subject_name_id")
-        return SignIn(claims, userinfo, token, id_token.authenticated_at(claims, otherwise=now))
-
-    def check_issuer(self, told: str | None) -> None:
-        """Refuse a callback whose `iss` is another's (RFC 9207, mix-up)."""
-        if told is not None and told != self.settings.issuer:
-            raise PscProtocolError("callback_iss")
-
-    def _expected(self, secrets: Secrets, since: datetime | None) -> id_token.Expected:
-        chosen = self.settings
-        return id_token.Expected(
-            issuer=chosen.issuer,
-            client_id=chosen.client_id,
-            nonce=secrets.nonce,
-            least_acr=chosen.acr_values,
-            leeway_s=chosen.leeway_s,
-            absent_acr_tolerated=chosen.absent_acr_tolerated,
-            authenticated_since=since,
-        )
-
-    def _tokens(self, code: str, secrets: Secrets) -> Mapping[str, Any]:
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.settings.redirect_uri,
             "code_verifier": secrets.code_verifier,
         }
-        auth: httpx.BasicAuth | None = None
-        if self.settings.client_auth == "tls_client_auth":
-            form["client_id"] = self.settings.client_id
-        else:
-            secret = self.settings.client_secret.get_secret_value()
-            auth = httpx.BasicAuth(self.settings.client_id, secret)
-        request = self._client.build_request("POST", self._endpoint("token_endpoint"), data=form)
-        if auth is not None:
-            request = next(auth.sync_auth_flow(request))
-        response = self._send(request)
-        body = _json_object(response, "token_malformed")
-        if response.status_code != 200:
-            raise OidcRefused(f"token_{_error_code(body)}")
-        return body
+        tokens = self.redeem(form)
+        return self.accept(tokens, self.expected(nonce=secrets.nonce, since=since))
 
-    def _userinfo(self, access: str) -> Mapping[str, Any]:
-        request = self._client.build_request(
-            "GET",
-            self._endpoint("userinfo_endpoint"),
-            headers={"Authorization": f"Bearer {access}"},
-        )
-        response = self._send(request)
+    def redeem(self, form: Mapping[str, str]) -> Tokens:
+        """Ask the token endpoint; raises OidcRefused (`token_<error>`) or PscProtocolError."""
+        response = self.provider.post("token_endpoint", form)
+        body = json_object(response, "token_malformed")
+        if response.status_code != 200:
+            raise OidcRefused(f"token_{error_code(body)}")
+        return _tokens(body, clock.now())
+
+    def accept(
+        self, tokens: Tokens, expected: id_token.Expected, *, method: str = "PSC_CODE"
+    ) -> SignIn:
+        """Return who *tokens* are about, once the id_token and the userinfo agree."""
+        token = tokens.id_token
+        if token is None:
+            raise PscProtocolError("token_malformed")
+        claims = id_token.verified(token, self.provider.keys)
+        now = clock.now()
+        id_token.check(claims, expected, now=now, access_token=tokens.access)
+        userinfo = self.userinfo(tokens.access)
+        if "sub" not in claims or userinfo.get("sub") != claims["sub"]:
+            raise PscProtocolError("userinfo_sub")
+        told = claims.get("SubjectNameID")
+        if told is not None and told != userinfo.get("SubjectNameID"):
+            raise PscProtocolError("userinfo_subject_name_id")
+        at = id_token.authenticated_at(claims, otherwise=now)
+        return SignIn(claims, userinfo, token, at, tokens, method)
+
+    def refresh(self, token: str, *, sub: str) -> Tokens:
+        """Return fresh tokens of the same person (AUTH-11).
+
+        An id_token that comes with them must be of the same subject (OIDC Core §12.2). Raises what
+        `redeem` raises; `token_invalid_grant` means that PSC's session is over.
+        """
+        tokens = self.redeem({"grant_type": "refresh_token", "refresh_token": token})
+        if tokens.id_token is not None:
+            claims = id_token.verified(tokens.id_token, self.provider.keys)
+            expected = replace(self.expected(nonce=None), absent_acr_tolerated=True)
+            id_token.check(claims, expected, now=clock.now(), access_token=tokens.access)
+            if claims.get("sub") != sub:
+                raise PscProtocolError("refresh_sub")
+        return tokens
+
+    def userinfo(self, access: str) -> Mapping[str, Any]:
+        """Return the claims of the bearer of *access*; raises PscProtocolError."""
+        response = self.provider.get("userinfo_endpoint", access)
         if response.status_code != 200:
             raise PscProtocolError("userinfo_refused")
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
         if kind == "application/json":
-            return _json_object(response, "userinfo_malformed")
+            return json_object(response, "userinfo_malformed")
         if kind != "application/jwt":
             raise PscProtocolError("userinfo_content_type")
-        claims = id_token.verified(response.text.strip(), self._keys_for, "userinfo")
+        claims = id_token.verified(response.text.strip(), self.provider.keys, "userinfo")
         if claims.get("iss") != self.settings.issuer:
             raise PscProtocolError("userinfo_iss")
         return claims
 
-    def _endpoint(self, name: str) -> str:
-        document = self._discovery()
-        if self.settings.client_auth == "tls_client_auth":
-            aliases = document.get("mtls_endpoint_aliases", {})
-            return str(aliases.get(name, document[name]))
-        return str(document[name])
+    def introspect(self, token: str) -> Mapping[str, Any]:
+        """Return what PSC says of an access token (RFC 7662); raises PscProtocolError."""
+        response = self.provider.post("introspection_endpoint", {"token": token})
+        kind = response.headers.get("content-type", "").partition(";")[0].strip()
+        if response.status_code != 200 or kind != "application/json":
+            raise PscProtocolError("introspection_refused")
+        return json_object(response, "introspection_malformed")
 
-    def _discovery(self) -> Mapping[str, Any]:
-        """Return the wallet document, refreshed daily; its issuer must be the pinned one."""
-        with self._lock:
-            now = clock.now()
-            if self._document_at is None or now - self._document_at > _REFRESH:
-                document = self._get(self.settings.discovery, "discovery")
-                if document.get("issuer") != self.settings.issuer:
-                    raise PscProtocolError("discovery_issuer")
-                if any(not isinstance(document.get(name), str) for name in _ENDPOINTS):
-                    raise PscProtocolError("discovery_endpoint")
-                self._document, self._document_at = document, now
-            return self._document
+    def check_issuer(self, told: str | None) -> None:
+        """Refuse a callback whose `iss` is another's (RFC 9207, mix-up)."""
+        if told is not None and told != self.settings.issuer:
+            raise PscProtocolError("callback_iss")
 
-    def _keys_for(self, kid: str) -> KeySet:
-        """Return the key set, reloaded once on an unknown *kid*, at most once a minute."""
-        address = self._endpoint("jwks_uri")
-        with self._lock:
-            now = clock.now()
-            known = any(key.kid == kid for key in self._keys)
-            rested = self._keys_at is None or now - self._keys_at >= _RELOAD
-            if not known and rested:
-                self._keys_at = now
-                try:
-                    self._keys = KeySet.import_key_set(self._get(address, "jwks"))  # type: ignore[arg-type]
-                except (JoseError, ValueError, KeyError, TypeError) as error:
-                    raise PscProtocolError("jwks_malformed") from error
-            return self._keys
-
-    def _get(self, address: str, what: str) -> Mapping[str, Any]:
-        response = self._send(self._client.build_request("GET", address))
-        if response.status_code != 200:
-            raise PscProtocolError(f"{what}_refused")
-        return _json_object(response, f"{what}_malformed")
-
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return http.call(self._client, request)
-        except (Transient, Lost) as error:
-            raise PscUnavailable(remote_code=error.remote_code) from error
+    def expected(self, *, nonce: str | None, since: datetime | None = None) -> id_token.Expected:
+        """Return what an id_token must say now; without *nonce* none is compared."""
+        chosen = self.settings
+        return id_token.Expected(
+            issuer=chosen.issuer,
+            client_id=chosen.client_id,
+            nonce=nonce,
+            least_acr=chosen.acr_values,
+            leeway_s=chosen.leeway_s,
+            absent_acr_tolerated=chosen.absent_acr_tolerated,
+            authenticated_since=since,
+        )
 
 
-def _challenge(verifier: str) -> str:
+def challenge_of(verifier: str) -> str:
+    """Return the S256 challenge of a PKCE *verifier* (RFC 7636 §4.2)."""
     return str(create_s256_code_challenge(verifier))  # type: ignore[no-untyped-call]
 
 
-def _error_code(body: Mapping[str, Any]) -> str:
-    """Return the OAuth error code when it looks like one; never free text of the service."""
-    code = body.get("error")
-    return code if isinstance(code, str) and code.isidentifier() else "refused"
-
-
-def _json_object(response: httpx.Response, reason: str) -> Mapping[str, Any]:
-    try:
-        body = json.loads(response.content)
-    except ValueError as error:
-        raise PscProtocolError(reason) from error
-    if not isinstance(body, dict):
-        raise PscProtocolError(reason)
-    return body
+def _tokens(body: Mapping[str, Any], now: datetime) -> Tokens:
+    access, refresh, told = (body.get(n) for n in ("access_token", "refresh_token", "id_token"))
+    life = body.get("expires_in")
+    if not isinstance(access, str) or not access:
+        raise PscProtocolError("token_malformed")
+    if str(body.get("token_type", "")).lower() != "bearer":
+        raise PscProtocolError("token_type")
+    seconds = min(life, _LONGEST_S) if isinstance(life, int | float) and life > 0 else 0
+    return Tokens(
+        access,
+        now + timedelta(seconds=seconds),
+        refresh if isinstance(refresh, str) and refresh else None,
+        told if isinstance(told, str) else None,
+    )

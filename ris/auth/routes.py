@@ -1,16 +1,15 @@
-"""HTTP of sign-in, sessions, accounts, certificates and directory.
+"""HTTP of sessions, accounts, certificates and directory, under `/v1`.
 
-`public_router` holds the two addresses registered at Pro Santé Connect, outside `/v1` and without
-a session; `router` goes under `/v1`.
+The addresses without a session (sign-in and logout) are in `sign_in_routes.py`, `ciba_routes.py`.
 """
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from ris.auth import accounts, cookies, sessions, situations
-from ris.auth.dependencies import Principal, desk_of, origin_of, require
+from ris.auth.dependencies import Principal, desk_of, own_session, require
 from ris.auth.directory import Directory
 from ris.auth.model import Account, RisSession
 from ris.auth.rights import Permission
@@ -20,64 +19,36 @@ from ris.auth.schemas import (
     CorrespondentOut,
     Grant,
     LogoutOut,
+    PscOut,
+    PscState,
     SessionOut,
     SituationChoice,
     SituationOut,
 )
-from ris.core import audit
+from ris.core import audit, clock
 from ris.core.errors import Invalid
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
-public_router = APIRouter(route_class=TaggedRoute, tags=["auth"])
 router = APIRouter(route_class=TaggedRoute, tags=["auth"])
 
 Own = Annotated[Principal, Depends(require(Permission.SESSION_OWN))]
 Administrator = Annotated[Principal, Depends(require(Permission.ACCOUNT_ADMIN, fresh=True))]
 Reader = Annotated[Principal, Depends(require(Permission.DIRECTORY_READ))]
 Technician = Annotated[Principal, Depends(require(Permission.CONFIG_ADMIN))]
-
-
-@public_router.get("/auth/psc/login", status_code=302)
-@satisfies("RIS.PSC.01")
-def psc_login(request: Request, next: str = "/", step_up: bool = False) -> Response:  # noqa: A002
-    """Send the browser to Pro Santé Connect. *next* is a path of this site to come back to."""
-    desk = desk_of(request)
-    url, binding = desk.begin(next, step_up=step_up)
-    response = RedirectResponse(url, 302)
-    secure, life = desk.settings.cookie_secure, desk.settings.attempt_s
-    cookies.write(response, cookies.BINDING, binding, secure=secure, max_age=life)
-    return response
-
-
-@public_router.get("/auth/psc/callback", status_code=303)
-@satisfies("RIS.PSC.01")
-def psc_callback(request: Request) -> Response:
-    """Receive the browser from Pro Santé Connect, open the session, go on to the wanted page."""
-    desk = desk_of(request)
-    secure = desk.settings.cookie_secure
-    opened = desk.finish(
-        dict(request.query_params),
-        binding=cookies.read(request, cookies.BINDING, secure=secure),
-        former=cookies.read(request, cookies.SESSION, secure=secure),
-        origin=origin_of(request),
-    )
-    response = RedirectResponse(opened.next_path, 303)
-    life = desk.settings.absolute_s
-    cookies.write(response, cookies.SESSION, opened.token, secure=secure, max_age=life)
-    cookies.clear(response, cookies.BINDING, secure=secure)
-    return response
+_SOON: Final = timedelta(minutes=10)
+_LOGOUT_S: Final = 600
 
 
 @router.get("/session")
 @satisfies()
 def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
     """Say who is signed in, with which rights and situations."""
-    secure = desk_of(request).settings.cookie_secure
-    token = cookies.read(request, cookies.SESSION, secure=secure)
     account = session.get_one(Account, principal.account_id)
     listed = situations.current(session, principal.account_id)
+    row = session.get(RisSession, principal.session_id) if principal.session_id else None
+    ends_at = row.created_at + _absolute(request) if row else None
     return SessionOut(
         account_id=account.id,
         ps_idnat=account.ps_idnat,
@@ -88,8 +59,11 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
         state="NEEDS_SITUATION" if principal.needs_situation else "ACTIVE",
         acr=principal.acr,
         auth_time=principal.auth_time,
-        situations=[SituationOut.of(row, principal.situation_id) for row in listed],
-        csrf_token=cookies.csrf_token(token),
+        situations=[SituationOut.of(one, principal.situation_id) for one in listed],
+        csrf_token=cookies.csrf_token(_cookie(request)) if row else "",
+        psc_state=PscState.EXPIRED if row and row.psc_ended_at else PscState.ACTIVE,
+        ends_at=ends_at,
+        ends_soon=ends_at is not None and ends_at - clock.now() <= _SOON,
     )
 
 
@@ -99,7 +73,7 @@ def choose_situation(
     request: Request, response: Response, session: Db, principal: Own, choice: SituationChoice
 ) -> None:
     """Choose the acting situation. The session cookie and the CSRF token are renewed."""
-    row = session.get_one(RisSession, principal.session_id)
+    row = session.get_one(RisSession, own_session(principal))
     token = sessions.choose(session, row, choice.situation_id)
     audit.record(
         session,
@@ -113,15 +87,35 @@ def choose_situation(
     cookies.write(response, cookies.SESSION, token, secure=secure, max_age=life)
 
 
+@router.post("/session/psc")
+@satisfies()
+def confirm_psc(request: Request, principal: Own) -> PscOut:
+    """Ask Pro Santé Connect whether the person's session is still open there.
+
+    The PSC tokens are renewed if needed. When it is over: 401 `psc_reauth_required`; the session
+    here stays open for local work.
+    """
+    desk_of(request).link.confirm(own_session(principal), principal.actor)
+    return PscOut(psc_state=PscState.ACTIVE)
+
+
 @router.post("/session/logout", status_code=200)
-@satisfies("RIS.PSC.01")
-def logout(request: Request, response: Response, principal: Own) -> LogoutOut:
-    """Close the session at once; the answer gives where to close Pro Santé Connect's."""
+@satisfies("RIS.PSC.01", "SC.SSI/IE.38")
+def logout(
+    request: Request, response: Response, principal: Own, everywhere: bool = True
+) -> LogoutOut:
+    """Close the session at once; the answer gives where to close Pro Santé Connect's.
+
+    `everywhere=false` closes the session here only: no address is given.
+    """
+    own_session(principal)
     desk = desk_of(request)
-    secure = desk.settings.cookie_secure
-    url = desk.end(cookies.read(request, cookies.SESSION, secure=secure), principal.actor)
+    secure, state = desk.settings.cookie_secure, cookies.fresh()
+    url = desk.end(_cookie(request), principal.actor, state=state, everywhere=everywhere)
     cookies.clear(response, cookies.SESSION, secure=secure)
-    return LogoutOut(psc_logout_url=url)
+    if url:
+        cookies.write(response, cookies.LOGOUT, state, secure=secure, max_age=_LOGOUT_S)
+    return LogoutOut(psc_logout_url=url or None)
 
 
 @router.post("/accounts", status_code=201)
@@ -168,3 +162,11 @@ def search_directory(
     else:
         raise Invalid("Indiquez un numéro RPPS ou un nom.", code="SEARCH_EMPTY")
     return [CorrespondentOut.of(entry) for entry in found]
+
+
+def _cookie(request: Request) -> str:
+    return cookies.read(request, cookies.SESSION, secure=desk_of(request).settings.cookie_secure)
+
+
+def _absolute(request: Request) -> timedelta:
+    return timedelta(seconds=desk_of(request).settings.absolute_s)

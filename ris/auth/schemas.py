@@ -1,6 +1,7 @@
 """Shapes of the sign-in, session, account and directory API. No rule, no token."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from ris.auth.directory_values import DirectoryEntry
 from ris.auth.model import Account, AccountStatus, Situation
 from ris.auth.rights import Permission, Role
+
+
+class PscState(StrEnum):
+    """Whether what needs Pro Santé Connect is possible; local work always is."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
 
 
 class SituationOut(BaseModel):
@@ -52,7 +60,16 @@ class SessionOut(BaseModel):
     acr: str
     auth_time: datetime
     situations: list[SituationOut]
-    csrf_token: str
+    csrf_token: str = Field(description="Vide pour un appel d'API par jeton.")
+    psc_state: PscState = Field(description="Lien avec Pro Santé Connect.")
+    ends_at: datetime | None = Field(description="Fin de la session, quoi qu'il arrive.")
+    ends_soon: bool = Field(description="Moins de dix minutes : proposer une reconnexion.")
+
+
+class PscOut(BaseModel):
+    """Pro Santé Connect confirms that this person's session is still open there."""
+
+    psc_state: PscState
 
 
 class SituationChoice(BaseModel):

@@ -7,28 +7,36 @@ fails, and no transaction stays open while PSC is called. No cookie here (`route
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ris.auth import accounts, attempts, sessions, situations, userinfo
+from sqlalchemy.orm import Session
+
+from ris.auth import accounts, attempts, back_channel, sessions, situations, userinfo
+from ris.auth.bearer import BearerDesk
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
 from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession
-from ris.auth.psc import PscClient, SignIn
+from ris.auth.production import refuse_test_settings
+from ris.auth.psc import PscClient, SignIn, challenge_of
+from ris.auth.psc_link import PscLink
 from ris.auth.rang import CertificatePool
 from ris.auth.settings import AuthSettings
-from ris.auth.userinfo import Identity
 from ris.core import audit, clock, http
 from ris.core.audit import Actor
 from ris.core.crypto import Credential, Sealer
 from ris.core.db import Database
-from ris.core.errors import Forbidden, NotConfigured, RisError
+from ris.core.errors import Forbidden, NotFound, RisError
 from ris.core.settings import HttpSettings
 from ris.rem import satisfies
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session just opened: the cookie's secret and the local path to go to."""
+    """A session just opened: the cookie's secret and the address to go to.
+
+    With *native* the secret is a one-time code for the application that listens at *next_path*.
+    """
 
     token: str
     next_path: str
+    native: bool = False
 
 
 class SignInDesk:
@@ -41,7 +49,9 @@ class SignInDesk:
         self.database = database
         self.psc = psc
         self.certificates = CertificatePool(settings.certificates)
-        self._sealer = sealer
+        self.sealer = sealer
+        self.link = PscLink(database, sealer, psc)
+        self.bearer = BearerDesk(settings, database, psc)
 
     @classmethod
     def build(
@@ -49,7 +59,7 @@ class SignInDesk:
     ) -> "SignInDesk":
         """Return the desk; raises NotConfigured on settings that production must not have."""
         if environment == "production":
-            _refuse_test_settings(settings)
+            refuse_test_settings(settings)
         psc = settings.psc
         credential = Credential(psc.certificate, psc.key) if psc.certificate and psc.key else None
         timeouts = HttpSettings(
@@ -62,15 +72,23 @@ class SignInDesk:
         """Close the connections to PSC."""
         self.psc.close()
 
-    def begin(self, next_path: str, *, step_up: bool = False) -> tuple[str, str]:
-        """Return PSC's address for this browser and the value of its binding cookie."""
+    @satisfies("RIS.PSC.01", "SC.PSC.01")
+    def begin(
+        self, next_path: str, *, step_up: bool = False, native_challenge: str | None = None
+    ) -> tuple[str, str]:
+        """Return PSC's address for this browser and the value of its binding cookie.
+
+        *native_challenge* is given by an installed application that opened the browser: the
+        session will wait for it (`deliver`).
+        """
         with self.database.transaction() as session:
             begun = attempts.begin(
                 session,
                 next_path,
-                sealer=self._sealer,
+                sealer=self.sealer,
                 life_s=self.settings.attempt_s,
                 step_up=step_up,
+                native_challenge=native_challenge,
             )
         return self.psc.authorization_url(begun.secrets, step_up=step_up), begun.binding
 
@@ -86,36 +104,81 @@ class SignInDesk:
         actor = origin
         try:
             attempt, sign_in = self._verify(answer, binding)
-            identity = userinfo.parse(sign_in.userinfo)
-            actor = replace(origin, ps_idnat=identity.subject_name_id)
-            return self._open(identity, sign_in, attempt, former, actor)
+            subject = userinfo.parse(sign_in.userinfo).subject_name_id
+            actor = replace(origin, ps_idnat=subject)
+            with self.database.transaction() as session:
+                token = self.admit(
+                    session,
+                    sign_in,
+                    actor,
+                    former="" if attempt.native_challenge else former,
+                    native_challenge=attempt.native_challenge,
+                    detail={"step_up": attempt.step_up},
+                )
+            return Opened(token, attempt.next_path, native=attempt.native_challenge is not None)
         except RisError as error:
-            self._trace_failure(error, actor)
+            self.trace_failure(error, actor)
             raise
 
-    def end(self, token: str, origin: Actor) -> str | None:
-        """Close the session of *token*; return PSC's logout address, None when there is none."""
+    def end(self, token: str, origin: Actor, *, state: str = "", everywhere: bool = True) -> str:
+        """Close the session of *token* here; return where to close PSC's, empty when nowhere.
+
+        *state* comes back from PSC, or not: the return page only informs. PSC being out of reach
+        changes nothing to the end of the local session.
+        """
         hint = None
         with self.database.transaction() as session:
             row = sessions.find(session, token)
             if row is None or row.closed_at is not None:
-                return None
+                return ""
             if row.id_token_sealed is not None:
-                opened = self._sealer.open(row.id_token_sealed, sessions.context_of(row.id))
+                opened = self.sealer.open(row.id_token_sealed, sessions.context_of(row.id))
                 hint = opened.decode()
-            sessions.close(session, row, CloseReason.LOGOUT)
-            account = session.get_one(Account, row.account_id)
-            audit.record(
-                session,
-                "auth.session_closed",
-                actor=proof(accounts.actor_of(account, origin), row),
-                reason=CloseReason.LOGOUT,
-                target=("ris_session", row.id),
-            )
+            self._close(session, row, CloseReason.LOGOUT, origin)
         try:
-            return self.psc.logout_url(hint, "logout") if hint else None
+            return self.psc.logout_url(hint, state) if hint and everywhere else ""
         except (PscUnavailable, PscProtocolError):
-            return None
+            return ""
+
+    def end_from_psc(self, logout_token: str, origin: Actor) -> int:
+        """Close the sessions that PSC says are over; return how many (back-channel logout).
+
+        Raises NotFound when PSC does not announce these messages, LogoutRefused (traced).
+        """
+        if self.psc.provider.document().get("backchannel_logout_supported") is not True:
+            raise NotFound("Pro Santé Connect n'annonce pas ce service.")
+        try:
+            told = back_channel.verified(
+                logout_token, self.psc.expected(nonce=None), self.psc.provider.keys, clock.now()
+            )
+            with self.database.transaction() as session:
+                back_channel.refuse_seen(session, told)
+                ended = back_channel.sessions_of(session, told)
+                for row in ended:
+                    self._close(session, row, CloseReason.PSC_LOGOUT, origin)
+        except RisError as error:
+            self.trace_failure(error, origin, "auth.psc_logout_refused")
+            raise
+        self.bearer.forget(told.sid, told.sub)
+        return len(ended)
+
+    @satisfies("RIS.PSC.01")
+    def deliver(self, code: str, verifier: str, origin: Actor) -> str:
+        """Give the session that waits under *code* to who knows its *verifier*; its new secret."""
+        try:
+            with self.database.transaction() as session:
+                row, token = sessions.deliver(session, code, challenge_of(verifier), clock.now())
+                account = session.get_one(Account, row.account_id)
+                audit.record(
+                    session,
+                    "auth.session_delivered",
+                    actor=proof(accounts.actor_of(account, origin), row),
+                    target=("ris_session", row.id),
+                )
+        except RisError as error:
+            self.trace_failure(error, origin)
+            raise
+        return token
 
     def _verify(self, answer: Mapping[str, str], binding: str) -> tuple[LoginAttempt, SignIn]:
         """Return the attempt this answer belongs to, used up, and who PSC says signed in."""
@@ -129,53 +192,72 @@ class SignInDesk:
             raise OidcRefused(code if code.isidentifier() and len(code) <= 64 else "refused")
         if not answer.get("code"):
             raise OidcRefused("code_absent")
-        secrets = attempts.secrets_of(attempt, state, self._sealer)
+        secrets = attempts.secrets_of(attempt, state, self.sealer)
         since = attempt.created_at if attempt.step_up else None
         return attempt, self.psc.sign_in(answer["code"], secrets, since=since)
 
-    def _open(
+    @satisfies("RIS.PSC.01", "SC.PSC.02")
+    def admit(
         self,
-        identity: Identity,
+        session: Session,
         sign_in: SignIn,
-        attempt: LoginAttempt,
-        former: str,
         origin: Actor,
-    ) -> Opened:
+        *,
+        former: str = "",
+        native_challenge: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> str:
+        """Open the session of who signed in, by any flow, and return its secret.
+
+        The account rules are those of `accounts.link`. *former* is the secret of the browser's
+        present session, closed by the new one.
+        """
+        identity = userinfo.parse(sign_in.userinfo)
         if (identity.rpps or "").startswith("997") and not self.settings.allow_test_ids:
             raise Forbidden("Identité de test refusée.", code="TEST_IDENTITY")
-        with self.database.transaction() as session:
-            account = accounts.link(session, identity)
-            listed = situations.refresh(session, account, identity)
-            old = sessions.find(session, former)
-            same = old is not None and old.account_id == account.id
-            row, token = sessions.open_session(
-                session,
-                account,
-                listed,
-                sign_in,
-                sealer=self._sealer,
-                ip=origin.origin_ip,
-                keep_situation=old.situation_id if old and same else None,
-            )
-            if old is not None:
-                sessions.close(
-                    session, old, CloseReason.RENEWED if same else CloseReason.OTHER_PERSON
-                )
-            audit.record(
-                session,
-                "auth.login_success",
-                actor=proof(accounts.actor_of(account, origin), row),
-                target=("ris_session", row.id),
-                detail={"situations": len(listed), "step_up": attempt.step_up},
-            )
-        return Opened(token, attempt.next_path)
+        account = accounts.link(session, identity)
+        listed = situations.refresh(session, account, identity)
+        old = sessions.find(session, former)
+        same = old is not None and old.account_id == account.id
+        row, token = sessions.open_session(
+            session,
+            account,
+            listed,
+            sign_in,
+            sealer=self.sealer,
+            ip=origin.origin_ip,
+            keep_situation=old.situation_id if old and same else None,
+            native_challenge=native_challenge,
+        )
+        if old is not None:
+            sessions.close(session, old, CloseReason.RENEWED if same else CloseReason.OTHER_PERSON)
+        audit.record(
+            session,
+            "auth.login_success",
+            actor=proof(accounts.actor_of(account, origin), row),
+            target=("ris_session", row.id),
+            detail={"situations": len(listed), **(detail or {})},
+        )
+        return token
 
-    def _trace_failure(self, error: RisError, actor: Actor) -> None:
+    def trace_failure(
+        self, error: RisError, actor: Actor, action: str = "auth.login_failed"
+    ) -> None:
+        """Trace a refusal with its reason, in its own transaction."""
         reason = str(getattr(error, "reason", error.code))
         with self.database.transaction() as session:
-            audit.record(
-                session, "auth.login_failed", actor=actor, outcome="failure", reason=reason
-            )
+            audit.record(session, action, actor=actor, outcome="failure", reason=reason)
+
+    def _close(self, session: Session, row: RisSession, reason: CloseReason, origin: Actor) -> None:
+        sessions.close(session, row, reason)
+        account = session.get_one(Account, row.account_id)
+        audit.record(
+            session,
+            "auth.session_closed",
+            actor=proof(accounts.actor_of(account, origin), row),
+            reason=reason,
+            target=("ris_session", row.id),
+        )
 
 
 def proof(actor: Actor, row: RisSession) -> Actor:
@@ -189,16 +271,3 @@ def proof(actor: Actor, row: RisSession) -> Actor:
         psc_session_state=row.psc_session_state,
         session_hash=row.token_hash.hex()[:16],
     )
-
-
-def _refuse_test_settings(settings: AuthSettings) -> None:
-    addresses = (
-        settings.psc.issuer,
-        settings.psc.discovery,
-        settings.psc.redirect_uri,
-        settings.annuaire.url,
-    )
-    if any(not address.startswith("https://") for address in addresses):
-        raise NotConfigured("Les adresses de Pro Santé Connect doivent être en https.")
-    if not settings.cookie_secure or settings.allow_test_ids:
-        raise NotConfigured("Réglages de test refusés en production (cookie, identités de test).")

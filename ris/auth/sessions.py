@@ -4,6 +4,7 @@ The browser holds a random id, the database its hash. Idle and absolute ends fol
 alone, so a locked session cannot come back by itself. No cookie and no HTTP here.
 """
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.auth import cookies, situations
-from ris.auth.errors import NotAuthenticated, SessionExpired, SessionLocked
+from ris.auth import cookies, psc_link, situations
+from ris.auth.errors import NotAuthenticated, OidcStateInvalid, SessionExpired, SessionLocked
 from ris.auth.model import Account, AccountStatus, CloseReason, RisSession, Situation
 from ris.auth.psc import SignIn
 from ris.auth.settings import AuthSettings
@@ -22,6 +23,7 @@ from ris.core import clock, ids
 from ris.core.crypto import Sealer
 
 _TOUCH: Final = timedelta(seconds=15)
+_DELIVERY: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ def open_session(
     sealer: Sealer,
     ip: str | None = None,
     keep_situation: UUID | None = None,
+    native_challenge: str | None = None,
 ) -> tuple[RisSession, str]:
     """Open a session for *account* and return it with the secret for the cookie.
 
     The situation is chosen alone when only one is usable (AUTH-63); *keep_situation* is the one of
-    the same person's former session.
+    the same person's former session. With *native_challenge* the secret is only the one-time code
+    of `deliver`.
     """
     token, identifier, claims = cookies.fresh(), ids.new(), sign_in.claims
-    candidates = [one for one in listed if one.struct_valid] or list(listed)
+    candidates = situations.candidates(listed)
     kept = [one for one in candidates if one.id == keep_situation]
     chosen = (kept or candidates)[0] if kept or len(candidates) == 1 else None
     amr = claims.get("amr")
@@ -59,15 +63,40 @@ def open_session(
         account_id=account.id,
         situation_id=chosen.id if chosen else None,
         needs_situation=chosen is None and len(candidates) > 1,
+        method=sign_in.method,
         acr=str(claims.get("acr", "")),
         auth_mode=str(claims.get("authMode", "")),
         amr=[str(item) for item in amr] if isinstance(amr, list) else [],
         auth_time=sign_in.auth_time,
         psc_session_state=_text(claims.get("session_state")),
+        psc_sid=_text(claims.get("sid")) or _text(claims.get("session_state")),
+        psc_sub=_text(claims.get("sub")),
+        native_challenge=native_challenge,
         id_token_sealed=sealer.seal(sign_in.token.encode(), context_of(identifier)),
         ip=ip,
     )
+    psc_link.keep(row, sign_in.tokens, sealer)
     session.add(row)
+    session.flush()
+    return row, token
+
+
+def deliver(session: Session, code: str, challenge: str, now: datetime) -> tuple[RisSession, str]:
+    """Give a waiting session to the application that began it, once (RFC 8252 §7.3, RFC 7636).
+
+    *challenge* is the S256 of the verifier it brings. Returns the session and its new secret.
+    Raises OidcStateInvalid.
+    """
+    query = select(RisSession).where(RisSession.token_hash == cookies.digest(code))
+    row = session.scalars(query.with_for_update()).one_or_none()
+    if row is None or row.native_challenge is None or row.closed_at is not None:
+        raise OidcStateInvalid("native_code_unknown")
+    if now - row.created_at > _DELIVERY:
+        raise OidcStateInvalid("native_code_expired")
+    if not hmac.compare_digest(row.native_challenge.encode(), challenge.encode()):
+        raise OidcStateInvalid("native_verifier")
+    token = cookies.fresh()
+    row.token_hash, row.native_challenge = cookies.digest(token), None
     session.flush()
     return row, token
 
@@ -100,7 +129,9 @@ def refuse_unusable(row: RisSession, settings: AuthSettings, now: datetime) -> N
 
 def find(session: Session, token: str) -> RisSession | None:
     """Return the session row of a cookie's *token*, whatever its state."""
-    query = select(RisSession).where(RisSession.token_hash == cookies.digest(token))
+    query = select(RisSession).where(
+        RisSession.token_hash == cookies.digest(token), RisSession.native_challenge.is_(None)
+    )
     return session.scalars(query).one_or_none() if token else None
 
 
@@ -120,10 +151,11 @@ def choose(session: Session, row: RisSession, situation_id: UUID) -> str:
 
 
 def close(session: Session, row: RisSession, reason: CloseReason) -> None:
-    """End a session for good and forget its id_token."""
+    """End a session for good and forget its tokens."""
     if row.closed_at is None:
         row.closed_at, row.close_reason = clock.now(), reason.value
         row.id_token_sealed = None
+        psc_link.forget(row)
         session.flush()
 
 

@@ -27,7 +27,7 @@ class PscSettings(BaseModel):
     acr_values: Literal["eidas1", "eidas2", "eidas3"] = "eidas1"
     absent_acr_tolerated: bool = False
     redirect_uri: str = "https://localhost:8000/auth/psc/callback"
-    post_logout_redirect_uri: str = "https://localhost:8000/"
+    post_logout_redirect_uri: str = "https://localhost:8000/auth/psc/logged-out"
     leeway_s: int = Field(default=10, le=10)
     http_timeout_s: float = 10
 
@@ -35,6 +35,36 @@ class PscSettings(BaseModel):
     def discovery(self) -> str:
         """Return the address of the wallet document (not the standard one: auth.md §3.1)."""
         return self.discovery_url or f"{self.issuer}/.well-known/wallet-openid-configuration"
+
+
+class CibaSettings(BaseModel):
+    """Decoupled sign-in, for thick clients and kiosks; PSC must have activated it for us.
+
+    In *window_s* seconds a person is asked at most *per_person* times and an address asks at most
+    *per_origin* times: a phone must not be bombed with requests.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: bool = False
+    window_s: int = 600
+    per_person: int = 5
+    per_origin: int = 20
+
+
+class BearerSettings(BaseModel):
+    """API callers that bring a PSC access token; none is accepted until *clients* names one.
+
+    *clients* are the `client_id` whose tokens are believed; *cache_s* is how long an answer of
+    the introspection may serve again, hence the longest life of a token after its revocation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    clients: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset({"openid", "scope_all"})
+    cache_s: int = Field(default=10, ge=0, le=60)
+    refusals_per_minute: int = 30
 
 
 class AnnuaireSettings(BaseModel):
@@ -59,6 +89,8 @@ class AuthSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     psc: PscSettings = PscSettings()
+    ciba: CibaSettings = CibaSettings()
+    bearer: BearerSettings = BearerSettings()
     annuaire: AnnuaireSettings = AnnuaireSettings()
     certificates: Path | None = None
     origin: str = ""

@@ -4,6 +4,7 @@ AUTH-62: act → responsible practitioner → situation → Struct_IdNat; there 
 Selection is by our own situation id, never by the workplace's name (auth.md §13, trap 21).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -45,6 +46,11 @@ def current(session: Session, account_id: UUID) -> list[Situation]:
         Situation.account_id == account_id, Situation.ended_at.is_(None)
     )
     return list(session.scalars(query.order_by(Situation.id)))
+
+
+def candidates(listed: Sequence[Situation]) -> list[Situation]:
+    """Return the situations to choose from: those that may act outside, else all of them."""
+    return [one for one in listed if one.struct_valid] or list(listed)
 
 
 def owned(session: Session, account_id: UUID, situation_id: UUID) -> Situation:

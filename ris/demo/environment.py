@@ -68,7 +68,8 @@ def _auth(sandbox: Sandbox, certificates: Path) -> dict[str, str]:
         psc__client_id=CLIENT_ID,
         psc__client_secret=CLIENT_SECRET,
         psc__redirect_uri=f"{sandbox.api_url}/auth/psc/callback",
-        psc__post_logout_redirect_uri=f"{sandbox.api_url}/",
+        psc__post_logout_redirect_uri=f"{sandbox.api_url}/auth/psc/logged-out",
+        ciba__enabled=True,
         annuaire__url=f"{sandbox.annuaire_url}/fhir/v2",
         annuaire__api_key=API_KEY,
     )

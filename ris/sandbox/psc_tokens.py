@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from joserfc import jws
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
 
 from ris.core import clock
@@ -44,6 +45,12 @@ class Evil(StrEnum):
     TOKEN_503 = "token_503"  # noqa: S105 - the name of a misbehaviour
     SLOW = "slow"
     OTHER_ISSUER_ANNOUNCED = "other_issuer_announced"
+    CLEAR_TEXT_ENDPOINT = "clear_text_endpoint"
+    JWKS_500 = "jwks_500"
+    HUGE_USERINFO = "huge_userinfo"
+    NO_EXPIRY = "no_expiry"
+    REFRESH_OTHER_SUB = "refresh_other_sub"
+    OTHER_PERSON = "other_person"
 
 
 class Signer:
@@ -84,9 +91,11 @@ def id_claims(
     *,
     issuer: str,
     client_id: str,
-    nonce: str,
+    nonce: str | None,
     access_token: str,
     evil: Evil | None,
+    sid: str,
+    acr: str | None = "eidas1",
 ) -> dict[str, Any]:
     """Return the id_token claims of *person*, altered as *evil* asks."""
     now = int(clock.now().timestamp())
@@ -99,9 +108,10 @@ def id_claims(
         "exp": now + LIFE_S,
         "auth_time": now,
         "nonce": nonce,
-        "acr": "eidas1",
+        "acr": acr,
         "authMode": "CARD",
-        "session_state": secrets.token_hex(8),
+        "session_state": sid,
+        "sid": sid,
         "jti": secrets.token_hex(8),
         "at_hash": _b64(hashlib.sha256(access_token.encode()).digest()[:16]),
         "SubjectNameID": person.ps_idnat,
@@ -117,9 +127,36 @@ def id_claims(
         Evil.NO_ACR: {"acr": None},
         Evil.LOW_ACR: {"acr": "password"},
         Evil.OLD_AUTH_TIME: {"auth_time": now - 3600},
+        Evil.NO_EXPIRY: {"exp": None},
+        Evil.REFRESH_OTHER_SUB: {"sub": f"{person.sub}0"},
     }
     altered = claims | (lies.get(evil, {}) if evil else {})
     return {name: value for name, value in altered.items() if value is not None}
+
+
+def logout_claims(*, issuer: str, client_id: str, sub: str | None, sid: str) -> dict[str, Any]:
+    """Return the claims of a back-channel logout message (OIDC Back-Channel Logout §2.4)."""
+    now = int(clock.now().timestamp())
+    claims = {
+        "iss": issuer,
+        "aud": client_id,
+        "iat": now,
+        "exp": now + LIFE_S,
+        "jti": secrets.token_hex(8),
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        "sub": sub,
+        "sid": sid,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def sid_of(hint: str) -> str:
+    """Return the session a logout hint speaks of; empty when it is no token of ours."""
+    try:
+        claims = json.loads(jws.extract_compact(hint.encode()).payload)
+    except (JoseError, ValueError):
+        return ""
+    return str(claims.get("sid", ""))
 
 
 def _b64(value: bytes) -> str:

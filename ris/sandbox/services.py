@@ -122,8 +122,9 @@ class Sandbox:
 
 
 def _client(api_url: str) -> RegisteredClient:
+    site = f"{api_url}/auth/psc"
     return RegisteredClient(
-        CLIENT_ID, CLIENT_SECRET, (f"{api_url}/auth/psc/callback",), (f"{api_url}/",)
+        CLIENT_ID, CLIENT_SECRET, (f"{site}/callback",), (f"{site}/logged-out",)
     )
 
 

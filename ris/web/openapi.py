@@ -70,12 +70,27 @@ _SESSION: Final = {
     "name": "ris_session",
     "description": "Session opened by Pro Santé Connect; named `__Host-ris_session` over HTTPS.",
 }
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Pro Santé Connect access token of the user, for software the site has named. "
+    "Never together with the session cookie.",
+}
 _CSRF: Final = {
     "name": "X-CSRF-Token",
     "in": "header",
-    "required": True,
+    "required": False,
     "schema": _TEXT,
-    "description": "`csrf_token` of `GET /v1/session`.",
+    "description": "`csrf_token` of `GET /v1/session`. Mandatory with the session cookie; "
+    "without meaning for an API caller.",
+}
+_SITUATION: Final = {
+    "name": "X-Situation",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "API callers only: the acting situation, one `id` of `GET /v1/session`; "
+    "not needed when there is only one.",
 }
 _ETAG: Final = {"schema": _TEXT, "description": "Version, to send back in If-Match."}
 
@@ -89,8 +104,8 @@ def complete(document: Json, routes: Sequence[BaseRoute]) -> Json:
         schemas.pop(name, None)
     schemas |= deepcopy(_SCHEMAS)
     components["responses"] = {name: _problem(text) for name, text in _ANSWERS.values()}
-    components["securitySchemes"] = {"ris_session": dict(_SESSION)}
-    components["parameters"] = {"CsrfToken": dict(_CSRF)}
+    components["securitySchemes"] = {"ris_session": dict(_SESSION), "psc_bearer": dict(_BEARER)}
+    components["parameters"] = {"CsrfToken": dict(_CSRF), "Situation": dict(_SITUATION)}
     components["headers"] = {"ETag": dict(_ETAG)}
     rights = dict(_rights(routes))
     for path, operations in made["paths"].items():
@@ -111,11 +126,12 @@ def _complete(operation: Json, method: str, path: str, right: str | None) -> Non
     if right is not None:
         expected |= {"401", "403", "503"}
         operation["x-permission"] = right
-        operation["security"] = [{"ris_session": []}]
+        operation["security"] = [{"ris_session": []}, {"psc_bearer": []}]
+        added = [{"$ref": "#/components/parameters/Situation"}]
         if method in _UNSAFE:
             expected |= {"409", "422"}
-            csrf = {"$ref": "#/components/parameters/CsrfToken"}
-            operation["parameters"] = [*parameters, csrf]
+            added.append({"$ref": "#/components/parameters/CsrfToken"})
+        operation["parameters"] = [*parameters, *added]
     for answer in operation["responses"].values():
         if _is_versioned(answer):
             answer.setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}

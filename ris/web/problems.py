@@ -102,6 +102,8 @@ def on_ris_error(request: Request, error: Exception) -> Response:
     if isinstance(error, Throttled) and error.retry_at is not None:
         wait = (error.retry_at - clock.now()).total_seconds()
         headers["Retry-After"] = str(max(0, round(wait)))
+    if challenge := getattr(error, "challenge", None):
+        headers["WWW-Authenticate"] = challenge
     return problem(
         request,
         error.status,

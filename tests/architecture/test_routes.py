@@ -19,8 +19,9 @@ from ris.core.audit import Actor
 from tests.security.product import Product
 
 PUBLIC = {
-    "/auth/psc/login", "/auth/psc/callback", "/healthz", "/readyz", "/metrics", "/openapi.json",
-    "/fhir/metadata",
+    "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
+    "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
+    "/healthz", "/readyz", "/metrics", "/openapi.json", "/fhir/metadata",
 }  # fmt: skip
 NOBODY = UUID("00000000-0000-7000-8000-000000000000")
 

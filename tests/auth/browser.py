@@ -14,9 +14,9 @@ class Browser:
     """One user agent: its cookies at our application, and the wallet it is sent to."""
 
     def __init__(self, site: str, trust: Path) -> None:
-        context = ssl.create_default_context(cafile=str(trust))
-        self.application = httpx.Client(base_url=site, verify=context, trust_env=False)
-        self.wallet = httpx.Client(verify=context, trust_env=False)
+        self.context = ssl.create_default_context(cafile=str(trust))
+        self.application = httpx.Client(base_url=site, verify=self.context, trust_env=False)
+        self.wallet = httpx.Client(verify=self.context, trust_env=False)
 
     def close(self) -> None:
         """Close every connection."""

@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 from fastapi import Depends, FastAPI
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from ris.auth import accounts
+from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory import Directory
 from ris.auth.rights import Permission, Role
-from ris.auth.routes import public_router, router
+from ris.auth.routes import router
 from ris.auth.service import SignInDesk
-from ris.auth.settings import AnnuaireSettings, AuthSettings, PscSettings
+from ris.auth.settings import (
+    AnnuaireSettings,
+    AuthSettings,
+    BearerSettings,
+    CibaSettings,
+    PscSettings,
+)
+from ris.auth.sign_in_routes import router as sign_in_router
 from ris.core.audit import AuditEvent
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
@@ -31,24 +39,30 @@ from ris.sandbox.psc_people import (
     SECRETARY,
     TECHNOLOGIST,
 )
-from ris.sandbox.server import serve
+from ris.sandbox.server import Running, serve
 from ris.web import problems
 from tests.auth.browser import Browser
 
 SITE = "https://testserver"
 CLIENT_SECRET = "sandbox-secret-long-enough-for-hs256"
 API_KEY = "sandbox-key"
+HOST_RIS = "host-ris"  # another software of the site, whose PSC tokens are believed
 CALLBACK = f"{SITE}/auth/psc/callback"
+LOGGED_OUT = f"{SITE}/auth/psc/logged-out"
 
 
 @pytest.fixture
-def provider(pki: TestPki) -> Iterator[PscProvider]:
-    """The sandbox Pro Santé Connect, listening."""
-    client = RegisteredClient("ris-core", CLIENT_SECRET, (CALLBACK,), (f"{SITE}/",))
-    made = PscProvider(client)
-    with serve(made.app, tls=pki.server()) as running:
-        made.base_url = running.url
-        yield made
+def provider() -> PscProvider:
+    """The sandbox Pro Santé Connect."""
+    return PscProvider(RegisteredClient("ris-core", CLIENT_SECRET, (CALLBACK,), (LOGGED_OUT,)))
+
+
+@pytest.fixture
+def provider_server(provider: PscProvider, pki: TestPki) -> Iterator[Running]:
+    """The listener of the provider: a test may stop it."""
+    with serve(provider.app, tls=pki.server()) as running:
+        provider.base_url = running.url
+        yield running
 
 
 @pytest.fixture
@@ -67,14 +81,14 @@ def annuaire(pki: TestPki) -> Iterator[tuple[Annuaire, AnnuaireSettings]]:
 
 
 @pytest.fixture
-def psc_settings(provider: PscProvider, pki: TestPki) -> PscSettings:
+def psc_settings(provider: PscProvider, provider_server: Running, pki: TestPki) -> PscSettings:
     """Our registration at the sandbox provider."""
     return PscSettings(
         issuer=provider.issuer,
         client_secret=SecretStr(CLIENT_SECRET),
         trust=pki.trust,
         redirect_uri=CALLBACK,
-        post_logout_redirect_uri=f"{SITE}/",
+        post_logout_redirect_uri=LOGGED_OUT,
         http_timeout_s=3,
     )
 
@@ -84,6 +98,7 @@ class Site:
     """The application under test and what its tests look at."""
 
     url: str
+    application: FastAPI
     desk: SignInDesk
     database: Database
     trust: Path
@@ -94,6 +109,11 @@ class Site:
         made = Browser(self.url, self.trust)
         self.open.callback(made.close)
         return made
+
+    def change(self, statement: str, **values: object) -> None:
+        """Change a row as time or another process would."""
+        with self.database.transaction() as session:
+            session.execute(text(statement), values)
 
     def trace(self, action: str) -> list[AuditEvent]:
         """Return the journal's events of one action."""
@@ -113,7 +133,7 @@ def make_site(
     database: Database,
     pki: TestPki,
     sealer: Sealer,
-    provider: PscProvider,
+    provider_server: Running,
 ) -> Iterator[Callable[[AuthSettings], Site]]:
     """A maker of applications, for settings of one's own."""
     servers = ExitStack()
@@ -121,7 +141,8 @@ def make_site(
     def make(settings: AuthSettings) -> Site:
         application = FastAPI()
         problems.install(application)
-        application.include_router(public_router)
+        application.include_router(sign_in_router)
+        application.include_router(ciba_router)
         application.include_router(router, prefix="/v1")
 
         @application.post("/v1/sign")
@@ -136,7 +157,7 @@ def make_site(
         url = servers.enter_context(serve(application, tls=pki.server())).url
         servers.callback(desk.close)
         servers.callback(directory.close)
-        return Site(url, desk, database, pki.trust, servers)
+        return Site(url, application, desk, database, pki.trust, servers)
 
     with servers:
         yield make
@@ -145,7 +166,12 @@ def make_site(
 @pytest.fixture
 def auth_settings(psc_settings: PscSettings) -> AuthSettings:
     """Settings of the ordinary site."""
-    return AuthSettings(psc=psc_settings, allow_test_ids=True)
+    return AuthSettings(
+        psc=psc_settings,
+        ciba=CibaSettings(enabled=True),
+        bearer=BearerSettings(clients=frozenset({HOST_RIS})),
+        allow_test_ids=True,
+    )
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ UUID_NAME = "d2c6b2a4-83a1-4d4b-94e8-000000000000"
 
 
 @pytest.mark.rem("RIS.PSC.01", scenario="PSC 02.01")
+@pytest.mark.rem("SC.PSC.02")
 def test_the_same_rpps_under_another_name_id_is_the_same_account(
     session: Session, evidence: Evidence
 ) -> None:
@@ -47,6 +48,7 @@ def test_the_same_rpps_under_another_name_id_is_the_same_account(
 
 
 @pytest.mark.rem("RIS.PSC.01", scenario="PSC 02.01")
+@pytest.mark.rem("SC.PSC.02")
 def test_identifiers_of_two_accounts_are_a_conflict(session: Session) -> None:
     accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
     accounts.grant(session, RADIOLOGIST_B.ps_idnat, Role.RADIOLOGIST)

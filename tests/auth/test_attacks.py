@@ -41,6 +41,8 @@ LIES = [
     (Evil.OTHER_NAME_ID, "userinfo_subject_name_id"),
     (Evil.NO_SUBJECT, "userinfo_subject_name_id"),
     (Evil.USERINFO_HTML, "userinfo_content_type"),
+    (Evil.HUGE_USERINFO, "userinfo_malformed"),
+    (Evil.NO_EXPIRY, "id_token_expired"),
     (Evil.TOKEN_503, "psc_unavailable"),
 ]
 STATUS = {"id_token_acr_absent": 403, "id_token_acr_low": 403, "psc_unavailable": 503}
@@ -108,7 +110,7 @@ def test_a_rotated_signing_key_is_fetched_once(
 ) -> None:
     assert browser.sign_in(RADIOLOGIST_A).status_code == 303
     provider.signer.rotate()
-    site.desk.psc._keys_at = clock.now() - timedelta(minutes=2)
+    site.desk.psc.provider._keys.at = clock.now() - timedelta(minutes=2)
     assert browser.sign_in(RADIOLOGIST_A).status_code == 303
 
 

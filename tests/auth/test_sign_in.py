@@ -23,6 +23,7 @@ from tests.auth.conftest import Site
 
 
 @pytest.mark.rem("RIS.PSC.01", scenario="PSC 01.01")
+@pytest.mark.rem("SC.PSC.01")
 def test_a_granted_radiologist_signs_in_and_sees_his_situation(
     site: Site, browser: Browser, evidence: Evidence
 ) -> None:
@@ -35,12 +36,17 @@ def test_a_granted_radiologist_signs_in_and_sees_his_situation(
     assert (traced.actor_ps_idnat, traced.acr, traced.auth_method) == (
         RADIOLOGIST_A.ps_idnat, "eidas1", "PSC_CODE",
     )  # fmt: skip
+    with site.database.transaction() as session:
+        row = session.scalars(select(RisSession)).one()
+        assert (row.acr, row.auth_mode, row.psc_sid) == ("eidas1", "CARD", row.psc_session_state)
+        assert row.psc_session_state
     evidence.add("01", "session.json", browser.application.get("/v1/session").text)
     with site.database.transaction() as session:
         assert list(broken_links(session)) == []
 
 
 @pytest.mark.rem("RIS.PSC.01", scenario="PSC 01.01")
+@pytest.mark.rem("SC.PSC.08")
 def test_the_authorization_request_asks_what_psc_wants(browser: Browser) -> None:
     address = browser.begin()
     asked = query_of(address)
@@ -139,7 +145,12 @@ def test_logout_closes_here_first_and_then_at_psc(site: Site, browser: Browser) 
     browser.application.cookies.set("__Host-ris_session", cookie)
     assert browser.application.get("/v1/session").json()["code"] == "session_expired"
     back = browser.wallet.get(url)
-    assert (back.status_code, back.headers["location"]) == (302, "https://testserver/?state=logout")
+    assert back.status_code == 302
+    returned = browser.come_back(back.headers["location"])
+    assert (returned.status_code, "déconnecté de Pro Santé Connect." in returned.text) == (
+        200,
+        True,
+    )
     closed = site.trace("auth.session_closed")[0]
     assert (closed.reason, closed.actor_ps_idnat) == ("logout", RADIOLOGIST_A.ps_idnat)
     with site.database.transaction() as session:

@@ -84,6 +84,6 @@ def session_of(runtime: root.Runtime, role: Role) -> str:
         listed = situations.refresh(session, account, told)
         sign_in = SignIn(claims, person.userinfo(), "id-token", clock.now())
         _, token = sessions.open_session(
-            session, account, listed, sign_in, sealer=runtime.desk._sealer
+            session, account, listed, sign_in, sealer=runtime.desk.sealer
         )
     return token

@@ -147,6 +147,7 @@ def test_a_wrong_setting_is_one_french_line(
         {"AUTH__COOKIE_SECURE": "false"},
         {"AUTH__ALLOW_TEST_IDS": "true"},
         {"AUTH__PSC__ISSUER": "http://127.0.0.1:1"},
+        {"AUTH__PSC__ISSUER": "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"},
     ],
     ids=str,
 )
@@ -160,6 +161,7 @@ def test_production_refuses_the_settings_of_tests(
         "ENVIRONMENT": "production",
         "DATABASE_URL": database.url,
         "KEYRING": str(tmp_path / "keyring.json"),
+        "AUTH__PSC__ISSUER": "https://psc.invalid/auth/realms/esante-wallet",
     }
     assert "NOT_CONFIGURED" in one_line(ris("config", "check", **{**safe, **unsafe}))
 

@@ -9,7 +9,11 @@ from fastapi import FastAPI
 from ris import app as root
 from ris.web.openapi import complete
 
-PUBLIC: Final = {"/auth/psc/login", "/auth/psc/callback", "/healthz", "/readyz", "/metrics"}
+PUBLIC: Final = {
+    "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
+    "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
+    "/healthz", "/readyz", "/metrics", "/fhir/metadata",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
