@@ -108,6 +108,7 @@ def serve(
         ssl_context_factory=factory,
         loop="asyncio",
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,  # a slow machine must not lose a request to an idle connection
     )
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
