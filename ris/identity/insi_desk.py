@@ -13,10 +13,10 @@ from ris.auth.dependencies import Principal
 from ris.core import clock, ids
 from ris.core.audit import Actor
 from ris.identity import insi_cpx
-from ris.identity.errors import InsiCardOff
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_caller import Responsible, choose
 from ris.identity.insi_cpx import Card, Statement
+from ris.identity.insi_errors import InsiCardOff
 from ris.identity.insi_values import Caller, CallMode
 from ris.rem import satisfies
 
