@@ -22,7 +22,7 @@ from pydantic_settings import SettingsError
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from ris import app as root
-from ris.auth import accounts
+from ris.auth import accounts, structures
 from ris.auth.rights import Role
 from ris.core import audit, audit_anchor, backup, logs, resealing, schema
 from ris.core.crypto import Keyring, Sealer
@@ -44,6 +44,7 @@ db = typer.Typer(help="Base de données.", no_args_is_help=True)
 audit_cli = typer.Typer(help="Journal.", no_args_is_help=True)
 config = typer.Typer(help="Configuration.", no_args_is_help=True)
 accounts_cli = typer.Typer(help="Comptes et rôles.", no_args_is_help=True)
+structures_cli = typer.Typer(help="Structures servies par ce site.", no_args_is_help=True)
 keys = typer.Typer(help="Trousseau de clés.", no_args_is_help=True)
 copies = typer.Typer(help="Copies de titres d'identité.", no_args_is_help=True)
 docs = typer.Typer(help="Documents produits par le logiciel.", no_args_is_help=True)
@@ -54,6 +55,7 @@ cli.add_typer(docs, name="docs")
 cli.add_typer(audit_cli, name="audit")
 cli.add_typer(config, name="config")
 cli.add_typer(accounts_cli, name="accounts")
+cli.add_typer(structures_cli, name="structures")
 cli.add_typer(rem_cli, name="rem")
 cli.add_typer(reports_cli, name="reports")
 
@@ -297,6 +299,20 @@ def grant(
         with runtime.database.transaction() as session:
             accounts.grant(session, ps_idnat, role, identity_habilitated=habilitated)
     typer.echo(f"Rôle {role} donné à {ps_idnat}.")
+
+
+@structures_cli.command()
+def declare(
+    struct_idnat: str,
+    name: str,
+    scm: Annotated[
+        bool, typer.Option("--scm", help="Société civile de moyens : n'agit jamais au dehors.")
+    ] = False,
+) -> None:
+    """Déclarer une structure de ce site, ou la corriger ; une SCM ne porte aucun acte médical."""
+    with root.running(root.Settings()) as runtime, runtime.database.transaction() as session:
+        structures.declare(session, struct_idnat, name, is_scm=scm)
+    typer.echo(f"Structure {struct_idnat} déclarée{' comme SCM' if scm else ''}.")
 
 
 @keys.command()

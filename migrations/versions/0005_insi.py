@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Uuid(), nullable=False),
-        sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("digest_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("verdict", sa.String(), nullable=True),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),

@@ -4,27 +4,46 @@ An SCM owns means and practises no medicine: its identifier never leaves the RIS
 of a medical act. No certificate here (`rang.py`).
 """
 
+from typing import Final
+
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from ris.auth.errors import StructureUnusable
 from ris.auth.identifiers import structure
 from ris.auth.model import ServedStructure
+from ris.core import audit
 from ris.core.errors import Invalid
+
+_NAME_MAX: Final = 200
 
 
 def declare(
-    session: Session, struct_idnat: str, name: str, *, is_scm: bool = False
+    session: Session,
+    struct_idnat: str,
+    name: str,
+    *,
+    is_scm: bool = False,
+    actor: audit.Actor = audit.SYSTEM,
 ) -> ServedStructure:
-    """Record a structure of the installation, or update it. Raises Invalid on a wrong key."""
+    """Record a structure of the installation, or update it, and trace it.
+
+    Raises Invalid (`STRUCTURE_INVALID`) on a wrong key or a name that is empty or too long.
+    """
     if not structure(struct_idnat).valid:
         raise Invalid("Identifiant de structure invalide.", code="STRUCTURE_INVALID")
+    if not name.strip() or len(name) > _NAME_MAX:
+        raise Invalid(f"Nom de structure de 1 à {_NAME_MAX} caractères.", code="STRUCTURE_INVALID")
     known = _found(session, struct_idnat)
     if known is None:
         known = ServedStructure(struct_idnat=struct_idnat, name=name, is_scm=is_scm)
         session.add(known)
     known.name, known.is_scm = name, is_scm
     session.flush()
+    audit.record(
+        session, "auth.structure_declare", actor=actor, target=("structure", known.id),
+        detail={"struct_idnat": struct_idnat, "scm": is_scm},
+    )  # fmt: skip
     return known
 
 

@@ -22,7 +22,8 @@ _KEPT: Final = frozenset(
     {"seq", "at", "action", "outcome", "detail", "prev_hash", "hash", "erased_at"}
 )
 _CONNECTIONS: Final = "auth.%"
-_RIGHTS: Final = ("auth.role_grant",)  # who gave a right is an act
+# who gave a right, or let a structure act, is an act
+_RIGHTS: Final = ("auth.role_grant", "auth.structure_declare")
 
 
 class JournalSettings(BaseModel):

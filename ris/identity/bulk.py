@@ -14,8 +14,14 @@ from sqlalchemy.orm import Session, aliased
 from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.identity.bulk_model import OPEN, BatchState, InsiBatch, InsiBatchItem
-from ris.identity.errors import BatchEmpty, BatchNotFailed, BatchNotFound, BatchOpen, InsiBulkOff
 from ris.identity.feature import IdentityFeature
+from ris.identity.insi_errors import (
+    BatchEmpty,
+    BatchNotFailed,
+    BatchNotFound,
+    BatchOpen,
+    InsiBulkOff,
+)
 from ris.identity.insi_values import Caller
 from ris.identity.model import IdentityHistory, Patient
 from ris.identity.states import Event

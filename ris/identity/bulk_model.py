@@ -1,6 +1,7 @@
 """Tables of the verifications in bulk: a batch, and what became of each identity in it.
 
-Columns and constraints only. No INS is copied here: only a digest of what INSi was asked about.
+Columns and constraints only. No INS is copied here: only a digest of what INSi was asked about,
+sealed because few matricules fit the traits of one person.
 """
 
 from datetime import datetime
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
+from ris.core.sealed import Kept, Plain, Sealed, sealed_text
 from ris.identity.insi_values import CallMode
 
 
@@ -77,7 +79,8 @@ class InsiBatchItem(Base):
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("insi_batch.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
-    digest: Mapped[str | None]
+    digest_sealed: Mapped[Plain | Kept | None] = mapped_column(Sealed)
     code: Mapped[str | None]
     verdict: Mapped[str | None]
     applied_at: Mapped[datetime | None]
+    digest = sealed_text("digest_sealed")

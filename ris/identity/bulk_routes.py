@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from ris.auth.dependencies import Principal, require
@@ -33,19 +33,23 @@ class BatchOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: UUID
-    state: BatchState
-    structure: str
-    mode: CallMode
-    size: int
-    account_id: UUID | None
-    created_at: datetime
-    due_at: datetime
-    sent_at: datetime | None
-    answered_at: datetime | None
-    applied_at: datetime | None
-    error: str
-    verdicts: dict[Verdict, int] = {}
+    id: UUID = Field(description="Identifiant du lot")
+    state: BatchState = Field(
+        description="created, sent, answered, applied, ou failed : attend une personne"
+    )
+    structure: str = Field(description="Cabinet au nom duquel INSi est appelé")
+    mode: CallMode = Field(description="AUTO : lancée par le logiciel ; MANU : par une personne")
+    size: int = Field(description="Nombre d'identités du lot")
+    account_id: UUID | None = Field(description="Compte qui a lancé le lot, vide pour le logiciel")
+    created_at: datetime = Field(description="Création du lot")
+    due_at: datetime = Field(description="Prochaine étape, au plus tôt")
+    sent_at: datetime | None = Field(description="Envoi à INSi")
+    answered_at: datetime | None = Field(description="Réponse d'INSi")
+    applied_at: datetime | None = Field(description="Fin d'application")
+    error: str = Field(description="Code de la dernière panne, vide sans panne")
+    verdicts: dict[Verdict, int] = Field(
+        default={}, description="Nombre d'identités appliquées par résultat"
+    )
 
 
 class BatchItemOut(BaseModel):
@@ -53,20 +57,20 @@ class BatchItemOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    rank: int
-    patient_id: UUID
-    code: str | None
-    verdict: Verdict | None
-    applied_at: datetime | None
+    rank: int = Field(description="Rang dans le lot")
+    patient_id: UUID = Field(description="Dossier vérifié")
+    code: str | None = Field(description="Code rendu par INSi")
+    verdict: Verdict | None = Field(description="Résultat appliqué, vide en attente")
+    applied_at: datetime | None = Field(description="Instant d'application")
 
 
 class BatchDetailOut(BatchOut):
     """Une vérification en masse et ce qu'il advient de chaque identité."""
 
-    items: list[BatchItemOut]
+    items: list[BatchItemOut] = Field(description="Ce qu'il advient de chaque identité")
 
 
-@router.post("/insi-batches", status_code=201)
+@router.post("/insi-batches", status_code=201, summary="Lancer une vérification INSi en masse")
 @satisfies("RIS.INS.42")
 def start_batch(
     request: Request, session: Db, principal: Superuser, body: CallIn | None = None
@@ -77,14 +81,14 @@ def start_batch(
     return _shown(session, bulk.start(session, feature, by.caller, actor=by.actor))
 
 
-@router.get("/insi-batches")
+@router.get("/insi-batches", summary="Vérifications INSi en masse")
 @satisfies("RIS.INS.42")
 def list_batches(session: Db, _principal: InsiCaller) -> list[BatchOut]:
     """Donne les vérifications en masse, la plus récente d'abord."""
     return [_shown(session, batch) for batch in bulk.listed(session)]
 
 
-@router.get("/insi-batches/{batch_id}")
+@router.get("/insi-batches/{batch_id}", summary="Une vérification INSi en masse")
 @satisfies("RIS.INS.42")
 def read_batch(batch_id: UUID, session: Db, _principal: InsiCaller) -> BatchDetailOut:
     """Donne une vérification en masse, identité par identité."""
@@ -93,7 +97,7 @@ def read_batch(batch_id: UUID, session: Db, _principal: InsiCaller) -> BatchDeta
     return BatchDetailOut(**_shown(session, batch).model_dump(), items=listed)
 
 
-@router.post("/insi-batches/{batch_id}/retry")
+@router.post("/insi-batches/{batch_id}/retry", summary="Relancer une vérification INSi en masse")
 @satisfies()
 def retry_batch(batch_id: UUID, session: Db, principal: Superuser) -> BatchOut:
     """Relance une vérification en masse en échec, là où elle en était."""

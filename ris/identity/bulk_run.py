@@ -23,8 +23,14 @@ from ris.identity import bulk, insi_caller, verification
 from ris.identity.bulk_model import OPEN, BatchState, InsiBatch, InsiBatchItem
 from ris.identity.bulk_values import LotItem, LotState
 from ris.identity.calls import ask
-from ris.identity.errors import BatchEmpty, BatchOpen, InsiCallerMissing, InsiFault, InsiRefused
 from ris.identity.feature import IdentityFeature
+from ris.identity.insi_errors import (
+    BatchEmpty,
+    BatchOpen,
+    InsiCallerMissing,
+    InsiFault,
+    InsiRefused,
+)
 from ris.identity.insi_values import AnswerCode, Caller, CallMode, InsiAnswer, Subject, VerifyQuery
 from ris.identity.model import InsiCall, Patient
 from ris.identity.rules import traits_digest

@@ -16,8 +16,8 @@ from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.core.errors import RemoteError
 from ris.identity.attempts import Tried, next_query
-from ris.identity.errors import InsiRefused, InsiSuspended
 from ris.identity.feature import InsiGateway
+from ris.identity.insi_errors import InsiRefused, InsiSuspended
 from ris.identity.insi_values import Caller, InsiAnswer, Query, Subject, TraitsQuery, VitaleQuery
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import traits_digest

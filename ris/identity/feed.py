@@ -17,12 +17,11 @@ from ris.identity.values import Attribute, Ins, Status
 
 
 class InboundEvent(StrEnum):
-    """What the sender says happened."""
+    """What the sender says happened; what it takes back (A47) is read from the identity itself."""
 
     CREATE = "create"
     UPDATE = "update"
     MERGE = "merge"
-    WITHDRAW_INS = "withdraw_ins"
 
 
 class Alert(StrEnum):

@@ -15,7 +15,7 @@ from ris.auth.errors import StructureUnusable
 from ris.auth.model import Account, AccountStatus, Situation
 from ris.auth.rights import Role
 from ris.auth.values import Professional
-from ris.identity.errors import InsiCallerMissing, InsiCallerOther
+from ris.identity.insi_errors import InsiCallerMissing, InsiCallerOther
 from ris.identity.insi_values import Caller, CallMode
 from ris.identity.settings import InsiSettings
 from ris.rem import satisfies

@@ -17,8 +17,8 @@ from ris.core import breaker, clock
 from ris.core.db import Database
 from ris.core.errors import RemoteError
 from ris.identity.bulk_values import LotAnswer, LotItem
-from ris.identity.errors import InsiSuspended, InsiUnavailable
 from ris.identity.feature import InsiGateway
+from ris.identity.insi_errors import InsiSuspended, InsiUnavailable
 from ris.identity.insi_values import Caller, CallMode, InsiAnswer, Query
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from lxml.builder import ElementMaker
 from ris.auth.errors import CardRefused
 from ris.core.xml import Element, canonical, parse, serialise
 from ris.core.xmldsig import enveloped, enveloped_info
-from ris.identity.errors import InsiCardRefused
+from ris.identity.insi_errors import InsiCardRefused
 
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 ALGORITHM: Final = "RSASSA-PKCS1-v1_5-SHA256"

@@ -3,7 +3,6 @@
 import base64
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -13,10 +12,10 @@ from ris.auth.dependencies import Principal
 from ris.core import clock, ids
 from ris.core.audit import Actor
 from ris.identity import insi_cpx
-from ris.identity.errors import InsiCardOff
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_caller import Responsible, choose
 from ris.identity.insi_cpx import Card, Statement
+from ris.identity.insi_errors import InsiCardOff
 from ris.identity.insi_values import Caller, CallMode
 from ris.rem import satisfies
 
@@ -28,8 +27,12 @@ class ResponsibleIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ps_idnat: Annotated[str, Field(max_length=64)]
-    struct_idnat: Annotated[str, Field(max_length=64)] = ""
+    ps_idnat: str = Field(
+        max_length=64, description="Identifiant national du professionnel (PS_IdNat)"
+    )
+    struct_idnat: str = Field(
+        default="", max_length=64, description="Son cabinet (Struct_IdNat), s'il en a plusieurs"
+    )
 
 
 class CardIn(BaseModel):
@@ -39,9 +42,15 @@ class CardIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    certificate: Annotated[str, Field(max_length=8192)]
-    billing_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
-    sector: Annotated[str, Field(pattern=r"^SA[0-9]{2}$")]
+    certificate: str = Field(
+        max_length=8192, description="Certificat d'authentification de la carte, PEM ou base64"
+    )
+    billing_id: str = Field(
+        pattern=r"^[0-9A-Za-z]{1,20}$", description="Numéro de facturation lu sur la carte"
+    )
+    sector: str = Field(
+        pattern=r"^SA[0-9]{2}$", description="Secteur d'activité lu sur la carte, par exemple SA07"
+    )
 
     def card(self) -> Card:
         """Return the card; raises `InsiCardRefused`."""
@@ -52,9 +61,13 @@ class CardIn(BaseModel):
 class SignedCardIn(CardIn):
     """La carte, et sa signature de l'assertion donnée par `POST /insi/card-assertions`."""
 
-    assertion_id: UUID
-    issued_at: AwareDatetime
-    signature: Annotated[str, Field(max_length=2048)]
+    assertion_id: UUID = Field(description="Identifiant de l'assertion signée")
+    issued_at: AwareDatetime = Field(
+        description="Instant d'émission, tel que donné avec l'assertion"
+    )
+    signature: str = Field(
+        max_length=2048, description="Signature de to_sign par la carte, en base64"
+    )
 
 
 class CardToSignOut(BaseModel):
@@ -62,11 +75,11 @@ class CardToSignOut(BaseModel):
     `issued_at` sont à rendre avec la signature, avant `expires_at`.
     """
 
-    assertion_id: UUID
-    issued_at: datetime
-    expires_at: datetime
-    algorithm: str
-    to_sign: str
+    assertion_id: UUID = Field(description="Identifiant de l'assertion, à rendre avec la signature")
+    issued_at: datetime = Field(description="Instant d'émission, à rendre avec la signature")
+    expires_at: datetime = Field(description="Fin de validité de la signature")
+    algorithm: str = Field(description="Algorithme de signature attendu")
+    to_sign: str = Field(description="Octets à faire signer par la carte, en base64")
 
 
 class CallIn(BaseModel):
@@ -74,13 +87,18 @@ class CallIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    responsible: ResponsibleIn | None = None
+    responsible: ResponsibleIn | None = Field(
+        default=None, description="Professionnel responsable du patient, si ce n'est l'utilisateur"
+    )
 
 
 class CardCallIn(CallIn):
     """Au nom de qui INSi est appelé ; avec `card`, par la carte CPx de l'utilisateur."""
 
-    card: SignedCardIn | None = None
+    card: SignedCardIn | None = Field(
+        default=None,
+        description="Carte CPx de l'utilisateur et sa signature, pour un appel par carte",
+    )
 
 
 @dataclass(frozen=True, slots=True)

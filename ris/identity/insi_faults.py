@@ -8,7 +8,7 @@ from typing import Final
 from ris.core.errors import RemoteError
 from ris.core.soap import SoapFault, body_of
 from ris.core.xml import Element, UnsafeXml
-from ris.identity.errors import InsiFault, InsiUnavailable
+from ris.identity.insi_errors import InsiFault, InsiUnavailable
 
 SIRAM: Final = "urn:siram"
 _LATER: Final = frozenset({"insi_102"})

@@ -16,7 +16,7 @@ from lxml.builder import ElementMaker
 from ris.core.soap import WSA, envelope
 from ris.core.xml import Element, parse, serialise
 from ris.identity import insi_provisional
-from ris.identity.errors import InsiFault, InsiIncomplete, kept
+from ris.identity.insi_errors import InsiFault, InsiIncomplete, kept
 from ris.identity.insi_provisional import Exchange
 from ris.identity.insi_values import (
     AnswerCode,

@@ -15,7 +15,7 @@ from lxml.builder import ElementMaker
 
 from ris.core.xml import Element
 from ris.identity.bulk_values import LotAnswer, LotItem, LotState
-from ris.identity.errors import InsiFault
+from ris.identity.insi_errors import InsiFault
 from ris.identity.insi_values import AnswerCode, InsiAnswer, VerifyQuery
 
 NAMESPACE: Final = "urn:ris:insi:provisional:1"

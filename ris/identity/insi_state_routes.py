@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
@@ -27,12 +27,16 @@ class EndpointOut(BaseModel):
     `half_open` le prochain appel est un essai.
     """
 
-    name: Literal["insi", "insi_cpx"]
-    configured: bool
-    state: breaker.State
-    failures: int
-    opened_at: datetime | None
-    open_until: datetime | None
+    name: Literal["insi", "insi_cpx"] = Field(
+        description="insi : par certificat logiciel ; insi_cpx : par carte CPx"
+    )
+    configured: bool = Field(description="Une adresse est réglée")
+    state: breaker.State = Field(
+        description="closed : en service ; open : appels suspendus ; half_open : un essai suivra"
+    )
+    failures: int = Field(description="Pannes de suite")
+    opened_at: datetime | None = Field(description="Début de la suspension")
+    open_until: datetime | None = Field(description="Aucun appel avant cet instant")
 
 
 class InsiOut(BaseModel):
@@ -40,10 +44,16 @@ class InsiOut(BaseModel):
     sur traits, `provisional` par le contrat d'essai.
     """
 
-    endpoints: list[EndpointOut]
-    verification: Literal["off", "emulated", "provisional"]
-    bulk: Literal["off", "emulated", "provisional"]
-    reverify_after_months: int
+    endpoints: list[EndpointOut] = Field(description="Les adresses d'INSi et leur état")
+    verification: Literal["off", "emulated", "provisional"] = Field(
+        description="Vérification unitaire : off, emulated ou provisional"
+    )
+    bulk: Literal["off", "emulated", "provisional"] = Field(
+        description="Vérification en masse : off, emulated ou provisional"
+    )
+    reverify_after_months: int = Field(
+        description="Une INS est à vérifier de nouveau après ce nombre de mois"
+    )
 
 
 class PracticeOut(BaseModel):
@@ -51,14 +61,14 @@ class PracticeOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    ps_idnat: str
-    family: str
-    given: str
-    struct_idnat: str
-    name: str
+    ps_idnat: str = Field(description="Identifiant national du titulaire (PS_IdNat)")
+    family: str = Field(description="Nom d'exercice du titulaire")
+    given: str = Field(description="Prénom d'exercice du titulaire")
+    struct_idnat: str = Field(description="Identifiant du cabinet (Struct_IdNat)")
+    name: str = Field(description="Nom du cabinet")
 
 
-@router.get("/insi")
+@router.get("/insi", summary="Disponibilité d'INSi")
 @satisfies()
 def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
     """Dit si INSi répond, jusqu'à quand les appels sont suspendus, et ce qui est configuré."""
@@ -85,14 +95,18 @@ def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
     )
 
 
-@router.get("/insi/practices")
+@router.get("/insi/practices", summary="Cabinets qui peuvent appeler INSi")
 @satisfies("RIS.AUTH.02")
 def list_practices(session: Db, _principal: InsiCaller) -> list[PracticeOut]:
     """Donne les cabinets au nom desquels un secrétariat peut appeler INSi, et leurs titulaires."""
     return [PracticeOut.model_validate(one) for one in insi_caller.practices(session)]
 
 
-@router.post("/insi/card-assertions", status_code=201)
+@router.post(
+    "/insi/card-assertions",
+    status_code=201,
+    summary="Préparer la signature d'un appel par carte CPx",
+)
 @satisfies("RIS.INS.49")
 def prepare_card_assertion(body: CardIn, request: Request, principal: InsiCaller) -> CardToSignOut:
     """Donne ce que la carte CPx de l'utilisateur doit signer pour appeler INSi en son nom.

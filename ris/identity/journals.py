@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ris.core.audit import Actor, AuditEvent, record
 from ris.identity import service
-from ris.identity.errors import InsiCallNotFound
+from ris.identity.insi_errors import InsiCallNotFound
 from ris.identity.model import IdentityHistory, InsiCall, Patient
 from ris.identity.propagation_model import InsDisclosure
 from ris.rem import satisfies

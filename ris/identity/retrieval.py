@@ -16,13 +16,9 @@ from ris.core.errors import RisError
 from ris.identity import change
 from ris.identity.calls import Asked, written
 from ris.identity.comparison import TraitComparison, compare, real_date
-from ris.identity.errors import (
-    DocumentCheckStale,
-    InsAlreadyAttached,
-    InsiRetrievalUnusable,
-    ValidationRight,
-)
+from ris.identity.errors import DocumentCheckStale, InsAlreadyAttached, ValidationRight
 from ris.identity.feature import IdentityFeature
+from ris.identity.insi_errors import InsiRetrievalUnusable
 from ris.identity.insi_values import Caller, InsiPerson, Subject, person_of
 from ris.identity.model import Decision, InsiCall, Patient
 from ris.identity.rules import (

@@ -12,14 +12,12 @@ from ris.core.errors import RisError
 from ris.core.text import fold
 from ris.identity import matricule
 from ris.identity.comparison import Difference, TraitComparison, real_date
-from ris.identity.errors import (
-    AttributeConflict,
-    InsAttributeBlocks,
+from ris.identity.errors import AttributeConflict, InsAttributeBlocks, ReasonRequired
+from ris.identity.insi_errors import (
     InsiImportRefused,
     InsiMajorDifference,
     InsiNameNotSendable,
     InsSexUndetermined,
-    ReasonRequired,
 )
 from ris.identity.insi_values import InsiPerson, InsiTraits
 from ris.identity.settings import DocumentType

@@ -17,9 +17,9 @@ from ris.core.audit import Actor, record
 from ris.identity import change
 from ris.identity.calls import Asked, written
 from ris.identity.comparison import Difference, compare
-from ris.identity.errors import InsiVerificationOff
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign_model import ForeignIdentity
+from ris.identity.insi_errors import InsiVerificationOff
 from ris.identity.insi_values import AnswerCode, Caller, InsiAnswer, Query, Subject, VerifyQuery
 from ris.identity.model import InsiCall, Patient
 from ris.identity.rules import STRICT, check_may_call_insi, traits_digest

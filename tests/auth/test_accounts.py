@@ -1,8 +1,11 @@
 """Granting roles, linking PSC identities to accounts, and turning a situation into an author."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from ris.auth import accounts, situations, structures
 from ris.auth.errors import (
@@ -15,7 +18,10 @@ from ris.auth.errors import (
 from ris.auth.model import AccountIdentifier, AccountStatus
 from ris.auth.rights import Role
 from ris.auth.userinfo import parse
-from ris.core.audit import Actor
+from ris.cli import cli
+from ris.core.audit import Actor, AuditEvent
+from ris.core.crypto import Keyring
+from ris.core.db import Database
 from ris.core.errors import Forbidden, Invalid, NotFound
 from ris.rem.evidence import Evidence
 from ris.sandbox.psc_people import (
@@ -102,6 +108,35 @@ def test_an_scm_never_stands_behind_an_act(session: Session) -> None:
         situations.professional_of(session, account.id, listed[0].id)
     with pytest.raises(Invalid):
         structures.declare(session, "300000000993015", "CLE FAUSSE")
+    with pytest.raises(Invalid):
+        structures.declare(session, "300000000993014", " ")
+
+
+def test_an_operator_declares_the_scm_of_the_site_and_may_correct_it(
+    database: Database, tmp_path: Path
+) -> None:
+    scm = "300000000993014"
+    env = {
+        "RIS_ENVIRONMENT": "test",
+        "RIS_DATABASE_URL": database.url,
+        "RIS_KEYRING": str(tmp_path / "keyring.json"),
+    }
+    Keyring.generate(tmp_path / "keyring.json")
+    run = CliRunner(env=env)
+    declared = run.invoke(cli, ["structures", "declare", scm, "SCM IMAGERIE INVENTEE", "--scm"])
+    assert (declared.exit_code, declared.output) == (0, f"Structure {scm} déclarée comme SCM.\n")
+    with database.transaction() as session, pytest.raises(StructureUnusable):
+        structures.require_acting(session, scm)
+    corrected = run.invoke(cli, ["structures", "declare", scm, "CABINET INVENTE"])
+    assert (corrected.exit_code, corrected.output) == (0, f"Structure {scm} déclarée.\n")
+    with database.transaction() as session:
+        structures.require_acting(session, scm)
+        lines = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "auth.structure_declare")
+        )
+        assert [line.detail["scm"] for line in lines] == [True, False]
+    refused = run.invoke(cli, ["structures", "declare", "300000000993015", "CLE FAUSSE"])
+    assert isinstance(refused.exception, Invalid)
 
 
 def test_a_situation_psc_no_longer_lists_is_ended_and_comes_back(session: Session) -> None:

@@ -56,6 +56,12 @@ def test_a_connection_is_forgotten_after_its_time_and_an_act_is_kept(database: D
     assert broken(database) == []
 
 
+def test_who_declared_a_structure_is_kept_as_an_act(database: Database) -> None:
+    tell(database, days_ago=366, actions=("auth.structure_declare",))
+    with clock.frozen(NOW):
+        assert audit_retention.erase_due(database, SETTINGS) == 0
+
+
 def test_an_act_is_forgotten_in_its_turn_but_never_the_erasures(database: Database) -> None:
     tell(database, days_ago=1_001)
     with clock.frozen(NOW):

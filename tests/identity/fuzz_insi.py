@@ -18,8 +18,8 @@ from lxml import etree
 from ris.core.errors import RisError
 from ris.core.xml import Element, parse
 from ris.identity.comparison import compare
-from ris.identity.errors import InsiFault, InsiIncomplete, InsiUnavailable
 from ris.identity.insi import body
+from ris.identity.insi_errors import InsiFault, InsiIncomplete, InsiUnavailable
 from ris.identity.insi_message import answer
 from ris.identity.insi_values import InsiAnswer, InsiPerson, person_of
 from ris.identity.retrieval import imported

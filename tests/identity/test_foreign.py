@@ -380,7 +380,7 @@ def test_our_own_repository_is_believed_and_may_take_back_what_it_said(
     same = received(database, feature, local_ids=ids, event=InboundEvent.UPDATE)
     assert same.action == "unchanged"
     back = received(
-        database, feature, local_ids=ids, event=InboundEvent.WITHDRAW_INS, ins=None,
+        database, feature, local_ids=ids, event=InboundEvent.UPDATE, ins=None,
         flags=frozenset({"PROV"}),
     )  # fmt: skip
     assert (back.patient_id, back.action) == (first.patient_id, "updated")

@@ -14,8 +14,8 @@ from ris.core.errors import NotConfigured, RemoteError, RisError
 from ris.core.xml import Element, parse
 from ris.identity.attempts import next_query
 from ris.identity.calls import ask
-from ris.identity.errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
 from ris.identity.insi import InsiClient
+from ris.identity.insi_errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
 from ris.identity.insi_faults import body as read_body
 from ris.identity.insi_message import BAM, LPS, Context, answer, request
 from ris.identity.insi_values import (

@@ -14,7 +14,7 @@ from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
-from ris.identity.bulk_model import InsiBatch
+from ris.identity.bulk_model import InsiBatch, InsiBatchItem
 from ris.identity.bulk_run import BulkVerifications
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
@@ -112,8 +112,12 @@ def test_a_batch_confirms_or_denies_by_the_rules_of_the_unit_verification(
         assert {line.detail["verdict"] for line in lines} == {"OK", "KO"}
         assert {line.detail["batch"] for line in lines} == {batch["id"]}
         assert all(line.actor_id for line in lines)
-        kept = session.scalars(select(Patient.ins_matricule)).all()
+        kept = [one.ins_matricule for one in session.scalars(select(Patient))]
         assert ADRUN not in kept
+        items = {one.digest: one.rank for one in session.scalars(select(InsiBatchItem))}
+        assert len(items) == 3
+        stored = session.scalars(text("select digest_sealed from insi_batch_item")).all()
+        assert not [one for one in stored if any(told.encode() in one for told in items)]
     assert len(insi.state.verifications.lots[UUID(batch["id"])]) == 3
     evidence.add("01", "batch.json", done)
 

@@ -21,9 +21,9 @@ from ris.core import clock, ids
 from ris.core.crypto import Credential
 from ris.core.soap import SOAP12
 from ris.core.xml import parse
-from ris.identity.errors import InsiCardRefused
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_cpx import Card, Statement, check_card, signed, to_sign
+from ris.identity.insi_errors import InsiCardRefused
 from ris.identity.insi_message import WSSE
 from ris.identity.settings import IdentitySettings
 from ris.rem.evidence import Evidence

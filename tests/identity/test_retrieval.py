@@ -18,15 +18,13 @@ from ris.identity.errors import (
     DocumentCheckStale,
     InsAlreadyAttached,
     InsAttributeBlocks,
-    InsiMajorDifference,
-    InsiRetrievalUnusable,
-    InsSexUndetermined,
     PatientMerged,
     ReasonRequired,
     TransitionRefused,
     ValidationRight,
 )
 from ris.identity.feature import IdentityFeature
+from ris.identity.insi_errors import InsiMajorDifference, InsiRetrievalUnusable, InsSexUndetermined
 from ris.identity.model import IdentityHistory, IdentityKey, InsiCall, Patient
 from ris.identity.rules import traits_digest
 from ris.identity.search import key_of

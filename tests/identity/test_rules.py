@@ -9,15 +9,8 @@ import pytest
 from ris.core.errors import RisError
 from ris.identity import rules
 from ris.identity.comparison import Difference, TraitComparison, compare
-from ris.identity.errors import (
-    AttributeConflict,
-    InsAttributeBlocks,
-    InsiMajorDifference,
-    InsiNameNotSendable,
-    InsSexUndetermined,
-    InsTestOid,
-    ReasonRequired,
-)
+from ris.identity.errors import AttributeConflict, InsAttributeBlocks, InsTestOid, ReasonRequired
+from ris.identity.insi_errors import InsiMajorDifference, InsiNameNotSendable, InsSexUndetermined
 from ris.identity.insi_values import InsiPerson, InsiTraits
 from ris.identity.retrieval import imported
 from ris.identity.settings import IdentitySettings

@@ -69,7 +69,7 @@ def read(message: Message, *, sender: str, received_at: datetime) -> Reading:
     complement = reading.read_complement(message.segment("ZFD"))
     inbound = Inbound(
         sender=sender,
-        event=_event(message, patient),
+        event=_event(message),
         local_ids=_local_ids(patient),
         traits=reading.read_traits(patient, complement),
         message_id=message.msh.text(10),
@@ -85,12 +85,10 @@ def read(message: Message, *, sender: str, received_at: datetime) -> Reading:
     return Reading(inbound, complement)
 
 
-def _event(message: Message, patient: Segment) -> InboundEvent:
+def _event(message: Message) -> InboundEvent:
     trigger = message.msh.text(9, 2)
     if trigger == MERGE:
         return InboundEvent.MERGE
-    if trigger == CHANGE_INS and reading.withdraws_ins(patient):
-        return InboundEvent.WITHDRAW_INS
     return InboundEvent.CREATE if trigger in _CREATING else InboundEvent.UPDATE
 
 

@@ -106,11 +106,6 @@ def read_ins(pid: Segment, on: date) -> Ins | None:
     return next(iter(definitive), None)
 
 
-def withdraws_ins(pid: Segment) -> bool:
-    """Say whether PID-3 empties the INS: `""` of type INS (trap T19)."""
-    return any(is_ins(cx) and cx.text(1) == EMPTY for cx in pid.repetitions(3))
-
-
 def is_ins(cx: Repetition) -> bool:
     """Say whether an identifier is given as an INS: type INS; the dead INS-C is dropped."""
     return cx.text(5) == "INS" and (cx.text(4, 2) in INS_OIDS or "INS-C" not in cx.text(4, 1))

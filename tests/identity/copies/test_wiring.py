@@ -53,4 +53,5 @@ def test_no_room_that_sends_or_prints_knows_the_copies() -> None:
     }
     assert knowing == {
         "app.py", "cli.py", "identity/settings.py", "orders/activity.py", "reports/activity.py",
+        "upkeep.py",
     }  # fmt: skip

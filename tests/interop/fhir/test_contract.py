@@ -158,7 +158,13 @@ def test_every_field_at_fault_is_an_issue_in_french(product: Product) -> None:
     assert refused(answer, 422) == "TRAITS_REFUSED"
     issues = answer.json()["issue"]
     assert [one["code"] for one in issues] == ["required"] * 5
-    assert {one["diagnostics"] for one in issues} == {"Champ obligatoire."}
+    assert {one["diagnostics"] for one in issues} == {
+        "Nom de naissance : Champ obligatoire.",
+        "Premier prénom de naissance : Champ obligatoire.",
+        "Date de naissance : Champ obligatoire.",
+        "Sexe : Champ obligatoire.",
+        "Lieu de naissance (code INSEE) : Champ obligatoire.",
+    }
     assert len(set(expressions(answer))) == 5
 
 

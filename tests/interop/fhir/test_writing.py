@@ -233,7 +233,7 @@ def test_a_contact_too_long_is_refused_where_it_stands(door: Open) -> None:
     home = {"line": ["A"] * 6, "postalCode": "1" * 11}
     phone = {"system": "phone", "value": "0" * 31}
     answer = door().fhir.post("/Patient", json=resource(address=[home], telecom=[phone]))
-    assert refused(answer, 422) == "INVALID"
+    assert refused(answer, 422) == "TRAITS_REFUSED"
     assert sorted(expressions(answer)) == [
         "Patient.address.line", "Patient.address.postalCode", "Patient.telecom.value"
     ]  # fmt: skip
@@ -502,12 +502,13 @@ def test_a_super_user_gives_a_reason_and_pays_with_the_ins(door: Open) -> None:
     )}  # fmt: skip
     after = got(put(both.fhir, told, **why))
     assert (status(after), list(slices(after))) == ("VALI", ["PI"])
-    events = both.json.get(f"/patients/{told['id']}/history").json()
+    events = both.json.get(f"/patients/{told['id']}/history").json()["items"]
     assert events[-1]["reason"] == "erreur d'état civil corrigée"
     accents = json.dumps({"reason": [{"text": "état civil"}]}, ensure_ascii=False).encode()
     after["gender"] = "unknown"
     after = got(put(both.fhir, after, **{"X-Provenance": accents}))
-    assert both.json.get(f"/patients/{told['id']}/history").json()[-1]["reason"] == "état civil"
+    events = both.json.get(f"/patients/{told['id']}/history").json()["items"]
+    assert events[-1]["reason"] == "état civil"
     broken = put(both.fhir, after, **{"X-Provenance": "[]"})
     assert refused(broken, 400) == "FHIR_PROVENANCE"
 

@@ -114,7 +114,7 @@ def test_a_downgrade_withdraws_the_ins_by_an_a47(evidence: Evidence) -> None:
     identity = replace(IDENTITY, status=Status.VALIDEE, ins=None)
     data = written(outbound(Kind.WITHDRAW, identity=identity, withdrawn_oid=OID))
     read = back(data).inbound
-    assert read.event is InboundEvent.WITHDRAW_INS
+    assert (read.event, read.ins) == (InboundEvent.UPDATE, None)
     assert derive(read).status is Status.VALIDEE
     assert f'""^^^ASIP-SANTE-INS-NIR&{OID}&ISO^INS' in data.decode()
     assert parser.parse(data).segment("MRG").text(1) == "0000000042"
