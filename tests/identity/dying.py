@@ -16,6 +16,7 @@ from ris.identity import merge
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import Patient
 from ris.identity.settings import IdentitySettings
+from tests.plugin_database import SEALER
 
 THERE = "there"
 
@@ -34,7 +35,7 @@ def main(url: str, act: str, changes: int, ids: list[UUID]) -> None:
     feature = IdentityFeature(
         IdentitySettings(), "2.25.1", production=False, subscribers=[stand_still], partners=("X",)
     )
-    with Database(url).transaction() as session:
+    with Database(url, sealer=SEALER).transaction() as session:
         if act == "undo":
             merge.undo(session, feature, ids[0], reason="essai", actor=SYSTEM)
             return

@@ -21,7 +21,7 @@ from ris.identity.comparison import compare
 from ris.identity.insi import body
 from ris.identity.insi_errors import InsiFault, InsiIncomplete, InsiUnavailable
 from ris.identity.insi_message import answer
-from ris.identity.insi_values import InsiAnswer, InsiPerson, person_of
+from ris.identity.insi_values import InsiAnswer, InsiPerson, Subject, person_of
 from ris.identity.retrieval import imported
 from ris.identity.rules import check_insi_answer, first_given_alert, traits_digest
 from ris.identity.values import INS_OIDS, Sex, Traits
@@ -32,6 +32,7 @@ from tests.hang import no_hang
 
 CASE_S = 2  # one answer is read in a millisecond: beyond that it hangs
 LOCAL = Traits("PAT-TROIS", ("DOMINIQUE",), "DOMINIQUE", date(1979, 3, 28), Sex.FEMALE, "51215")
+SUBJECT = Subject(LOCAL)
 FAULT = b"""<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault><s:Code>
 <s:Value>s:Receiver</s:Value><s:Subcode><s:Value>s:siram_40</s:Value></s:Subcode></s:Code><s:Reason>
 <s:Text xml:lang="fr">Erreur</s:Text></s:Reason><s:Detail><x:Erreur xmlns:x="urn:siram"
@@ -113,7 +114,7 @@ def outcome(data: bytes) -> str:
         told = answer(body(200, data), "uuid:0")
     except (InsiFault, InsiUnavailable, InsiIncomplete) as error:
         return error.code
-    verdict(None, LOCAL, told)
+    verdict(None, SUBJECT, told)
     if told.person is None:
         return told.code
     assert person_of(told.as_record()) == told.person
@@ -124,7 +125,7 @@ def _imported(told: InsiAnswer, person: InsiPerson) -> str:
     """Show, guard and import: what gets in has a real date, a known sex and a known authority."""
     compare(LOCAL, person.traits)
     first_given_alert(LOCAL, person)
-    verdict(person.ins, LOCAL, told)
+    verdict(person.ins, SUBJECT, told)
     try:
         check_insi_answer(person, (), production=True)
     except RisError as error:

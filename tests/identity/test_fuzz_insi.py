@@ -11,7 +11,7 @@ from tests.identity.test_routes import accept, create, show
 
 WRITTEN = """select (select count(*) from patient), (select count(*) from identity_history),
  (select count(*) from identity_outbox), (select string_agg(concat(id, version, status,
- ins_matricule, birth_family, birth_given_names, birth_date, sex, birth_place), ',')
+ ins_sealed, ins_digest, birth_family, birth_given_names, birth_date, sex, birth_place), ',')
  from patient)"""
 
 
@@ -60,9 +60,11 @@ def test_a_mutated_answer_is_imported_whole_or_leaves_nothing_but_its_call(
         shown = show(api, patient)
         assert (shown["status"], shown["sex"] in ("F", "M")) == ("récupérée", True)
         with database.transaction() as session:
-            held = session.execute(text("select count(ins_matricule) from patient")).scalar_one()
-            session.execute(text("update patient set ins_matricule = null, ins_oid = null,"
-                                 " status = 'provisoire', version = version + 1"))  # fmt: skip
+            held = session.execute(text("select count(ins_sealed) from patient")).scalar_one()
+            session.execute(
+                text("update patient set ins_sealed = null, ins_digest = null, ins_oid = null,"
+                     " status = 'provisoire', version = version + 1")
+            )  # fmt: skip
         assert held == 1
         patient = create(api)
     assert imported > 10

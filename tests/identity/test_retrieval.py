@@ -157,7 +157,7 @@ def test_a_singular_identity_takes_no_ins_and_asks_for_none(
     with pytest.raises(InsAttributeBlocks):
         accept(session, patient, call)
     with pytest.raises(InsAttributeBlocks):
-        retrieval.prepare(session, patient.id)
+        retrieval.prepare(session, FEATURE, patient.id)
 
 
 @pytest.mark.parametrize(
@@ -251,14 +251,14 @@ def test_an_absorbed_record_neither_asks_nor_accepts(session: Session) -> None:
     with pytest.raises(PatientMerged):
         accept(session, patient, call)
     with pytest.raises(PatientMerged):
-        retrieval.prepare(session, patient.id)
+        retrieval.prepare(session, FEATURE, patient.id)
 
 
 def test_nothing_is_asked_for_an_unknown_sex_nor_where_an_ins_is_held(session: Session) -> None:
     with pytest.raises(InsSexUndetermined):
-        retrieval.prepare(session, record(session, sex="I").id)
+        retrieval.prepare(session, FEATURE, record(session, sex="I").id)
     patient = record(session)
     accept(session, patient, answered(session, patient))
     assert patient.status == Status.RECUPEREE
     with pytest.raises(TransitionRefused):
-        retrieval.prepare(session, patient.id)
+        retrieval.prepare(session, FEATURE, patient.id)

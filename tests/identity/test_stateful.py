@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import select
 
 from ris.auth.rights import Role
 from ris.core.db import Database
+from ris.identity.model import Patient
 from ris.rem.evidence import Evidence
+from tests.identity.stateful import opened
 from tests.identity.stateful.machine import Identities
-from tests.identity.stateful.oracle import Leak, Oracle
+from tests.identity.stateful.oracle import JUDGED_APART, Leak, Oracle
 from tests.identity.stateful.planted import KNOWN
 from tests.identity.stateful.world import world
 
@@ -31,8 +34,10 @@ LOOKED_AT = (
 FROZEN = "ris.reports.freeze.ins_to_output"
 OPEN_GATES = (
     (("ris.identity.schemas.ins_to_output",), "GET|POST|PATCH|PUT|DELETE"),
+    (("ris.identity.insi_routes.ins_to_output",), "GET /v1/insi-calls/"),
+    (("ris.interop.fhir.mapping_patient.ins_to_output",), "GET /fhir/Patient/"),
     (("ris.interop.hl7v2.emit.ins_to_output",), "HL7"),
-    ((FROZEN,), "document_version"),
+    ((FROZEN,), "content"),
     ((FROZEN, "ris.reports.cda.header.ins_to_output", "ris.reports.cda.check.ins_to_output"),
      "PDF text|N1|datamatrix"),
 )  # fmt: skip
@@ -69,7 +74,7 @@ def test_no_life_of_an_identity_lets_a_matricule_out(
 def retrieved_signed_told_and_looked_at() -> None:
     """One life that meets every gate with an INS that may not pass it: the record is récupérée."""
     life = Identities()
-    life.empty()
+    life.begin(qualified=False)
     life.create(KNOWN[0], "")
     life.search_insi(0, "as it is", accepted=True, reason="vu")
     life.work()
@@ -91,3 +96,24 @@ def test_each_gate_left_open_is_noticed(
                     patch.setattr(gate, lambda identity: identity.ins)
                 with pytest.raises(Leak, match=told):
                     retrieved_signed_told_and_looked_at()
+
+
+@pytest.mark.timeout(120)
+def test_a_number_at_rest_in_clear_or_sealed_where_none_may_be_is_noticed(
+    database: Database, tmp_path: Path
+) -> None:
+    number = KNOWN[0].number
+    assert opened.columns() > JUDGED_APART
+    with world(database, tmp_path) as running:
+        Identities.world, Identities.oracle = running, Oracle(running)
+        life = Identities()
+        life.begin(qualified=True)
+        life.oracle.finish()
+        running.rows("update patient set phone = %(n)s returning 1", n=f"n° {number[:13]}")
+        with pytest.raises(Leak, match="in clear in table patient"):
+            life.oracle.finish()
+        running.rows("update patient set phone = '' returning 1")
+        with running.database.transaction() as session:
+            session.scalars(select(Patient)).one().billing_number = number
+        with pytest.raises(Leak, match="sealed in patient"):
+            life.oracle.finish()

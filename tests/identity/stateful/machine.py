@@ -6,6 +6,7 @@ Only what is tried; each answer goes to the oracle, and the base after every act
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import httpx
@@ -97,14 +98,18 @@ class Identities(RuleBasedStateMachine):
     world: ClassVar[World]
     oracle: ClassVar[Oracle]
 
-    @initialize()
-    def empty(self) -> None:
+    @initialize(qualified=st.booleans())
+    def begin(self, qualified: bool) -> None:
+        """Begin with nothing, or with an identity that has something to lose."""
         self.world.reset()
         self.oracle.start()
         self.pending: list[tuple[str, str]] = []
-        self.repeated: list[tuple[httpx.Client, str, Json, str]] = []
+        self.repeated: list[tuple[str, Json, dict[str, str]]] = []
         self.resources: dict[str, Json] = {}
         self.sent = self.reports = 0
+        if qualified:
+            self.create(KNOWN[0], "")
+            self.qualify(0)
 
     @rule(person=PEOPLE, used=st.sampled_from(["", "MARTIN"]))
     def create(self, person: Person, used: str) -> None:
@@ -135,7 +140,8 @@ class Identities(RuleBasedStateMachine):
         if self.pending:
             patient, retrieval = self.pending[at % len(self.pending)]
             body = {"retrieval_id": retrieval, "decision": what, "reason": reason}
-            self._post(f"/v1/patients/{patient}/insi-acceptance", body)
+            path = f"/v1/patients/{patient}/insi-acceptance"
+            self._post(path, body, self._as_read(patient))
 
     @rule(at=AT, script=SCRIPT)
     def verify(self, at: int, script: str) -> None:
@@ -147,7 +153,8 @@ class Identities(RuleBasedStateMachine):
     )
     def document(self, at: int, kind: str, valid: bool) -> None:
         body = {"type": kind, "validate_identity": valid}
-        self._post(f"/v1/patients/{self._patient(at)['id']}/documents", body)
+        patient = self._patient(at)["id"]
+        self._post(f"/v1/patients/{patient}/documents", body, self._as_read(patient))
 
     @rule(at=AT, fields=st.sampled_from(EDITS), reason=st.sampled_from(["", "erreur"]),
           role=st.sampled_from([Role.SECRETARY, Role.IDENTITY_OFFICER]))  # fmt: skip
@@ -180,10 +187,12 @@ class Identities(RuleBasedStateMachine):
 
     @rule(at=AT)
     def undo(self, at: int) -> None:
-        done = self.world.rows("select id::text from patient_merge order by id")
+        done = self.world.rows("select id::text, survivor_id from patient_merge order by id")
         if done:
-            path = f"/v1/patient-merges/{done[at % len(done)]['id']}/undo"
-            self._sent(self._officer.post(path, json={"reason": "deux personnes"}))
+            one = done[at % len(done)]
+            path = f"/v1/patient-merges/{one['id']}/undo"
+            headers = self._as_read(one["survivor_id"])
+            self._sent(self._officer.post(path, json={"reason": "deux personnes"}, headers=headers))
 
     @rule(told=TOLD)
     def feed(self, told: Told) -> None:
@@ -229,8 +238,8 @@ class Identities(RuleBasedStateMachine):
     def repeat(self, at: int) -> None:
         """The same POST again under its idempotency key, whatever happened since."""
         if self.repeated:
-            api, path, body, key = self.repeated[at % len(self.repeated)]
-            self._sent(api.post(path, json=body, headers={"Idempotency-Key": key}))
+            path, body, headers = self.repeated[at % len(self.repeated)]
+            self._sent(self._officer.post(path, json=body, headers=headers))
 
     @rule(person=PEOPLE)
     def look_for_a_number(self, person: Person) -> None:
@@ -243,9 +252,9 @@ class Identities(RuleBasedStateMachine):
         """Every GET route that can be called, of any feature, about one patient."""
         patient = self._patient(at)
         known = {"patient_id": patient["id"], "number": "1", "artefact": "pdf"}
-        for table in ("report", "exam", "delivery"):
+        for table in ("report", "exam", "delivery", "insi_call"):
             for row in self.world.rows(f"select id::text from {table} order by id limit 1"):
-                known[f"{table}_id"] = row["id"]
+                known[f"{table.removeprefix('insi_')}_id"] = row["id"]
         born = self.world.rows("select birth_date::text as d from patient where id = %(id)s",
                                id=patient["id"])[0]["d"]  # fmt: skip
         query = {"birth_date": born, "birthdate": born}
@@ -330,10 +339,15 @@ class Identities(RuleBasedStateMachine):
             for operation in (BY_TRAITS, BY_VITALE):
                 self.world.insi.faults.inject(operation, FAULTS[script])
 
-    def _post(self, path: str, body: Json) -> Json:
-        key = f"k{len(self.repeated)}"
-        self.repeated.append((self._officer, path, body, key))
-        return self._sent(self._officer.post(path, json=body, headers={"Idempotency-Key": key}))
+    def _as_read(self, patient: str) -> dict[str, str]:
+        """Return the version of a record as it is now, as a caller sends it back."""
+        (row,) = self.world.rows("select version from patient where id = %(id)s", id=patient)
+        return {"If-Match": f'"{row["version"]}"'}
+
+    def _post(self, path: str, body: Json, read: Mapping[str, str] = MappingProxyType({})) -> Json:
+        headers = {"Idempotency-Key": f"k{len(self.repeated)}", **read}
+        self.repeated.append((path, body, headers))
+        return self._sent(self._officer.post(path, json=body, headers=headers))
 
     def _sent(self, response: httpx.Response) -> Json:
         note(f"{response.request.method} {response.request.url.path}: {response.status_code}")

@@ -2,7 +2,8 @@
 
 Written from the rule itself (rem.md §9.2), not from the product's gate: the numbers are known
 beforehand, the statuses are read by SQL, and an output may show a number only of the record that
-holds it, while that record is qualifiée and neither douteuse nor fictive.
+holds it, while that record is qualifiée and neither douteuse nor fictive. At rest no table shows a
+number at all; what is sealed is opened and judged for what it holds.
 """
 
 import json
@@ -13,19 +14,24 @@ from typing import Any
 import httpx
 
 from ris.interop.hl7v2 import parser
+from tests.identity.stateful import opened
 from tests.identity.stateful.matrix import symbols_in
-from tests.identity.stateful.planted import planted_in
+from tests.identity.stateful.planted import FORMER, planted_in
 from tests.identity.stateful.world import World
 from tests.reports.pdf_text import text_of
 
-SHOWS = "select * from patient where status = 'qualifiée' and not (attributes ?| array['douteuse', 'fictive'])"  # noqa: E501
+SHOWS = "select id::text, ipp from patient where status = 'qualifiée' and not (attributes ?| array['douteuse', 'fictive'])"  # noqa: E501
 HOLDS_OUTSIDE = (
-    "select status, attributes, ins_matricule, ins_oid from patient where ins_matricule is not null"
-    " and (status not in ('récupérée', 'qualifiée') or ins_oid is null"
+    "select status, attributes from patient where num_nonnulls(ins_sealed, ins_digest, ins_oid) > 0"
+    " and (status not in ('récupérée', 'qualifiée')"
+    " or num_nulls(ins_sealed, ins_digest, ins_oid) > 0"
     " or attributes ?| array['douteuse', 'fictive'])"
 )
-JOURNAL = "insi_call"  # every INSi call keeps its full answer (RIS.INS.41)
-SENT = ("document_version", "document_check", "dmp_submission", "mss_message", "delivery")
+JOURNAL = "/v1/insi-calls/"
+JUDGED_APART = {  # sealed columns that may hold a number: by status, always (RIS.INS.41), as signed
+    "patient.ins_matricule", "insi_call.answer", "document_version.content", "document_version.n1",
+    "document_version.n3", "document_version.pdf",
+}  # fmt: skip
 
 
 class Leak(AssertionError):
@@ -38,12 +44,10 @@ class Oracle:
     def __init__(self, world: World) -> None:
         self.world = world
         self.seen: Counter[str] = Counter()
-        self.signed: set[str] = set()
         self.judged: set[str] = set()
 
     def start(self) -> None:
         """Forget the former sequence."""
-        self.signed.clear()
         self.judged.clear()
 
     def answer(self, response: httpx.Response) -> Any:
@@ -60,6 +64,8 @@ class Oracle:
         if not (found := planted_in(response.text)):
             return told
         holders = self._holders()
+        if JOURNAL in where:  # all that INSi said of him, his former numbers too (RIS.INS.41)
+            holders |= {was: holders[now] for was, now in FORMER.items() if now in holders}
         for core in found:
             if core not in holders:
                 raise Leak(f"{where}: the INS of a record that may not show it")
@@ -95,32 +101,38 @@ class Oracle:
         bad = self.world.rows(HOLDS_OUTSIDE)
         if bad:
             raise Leak(f"base: a matricule at {[(r['status'], r['attributes']) for r in bad]}")
-        for row in self.world.rows("select status, count(*) as n from patient where ins_matricule"
+        for row in self.world.rows("select status, count(*) as n from patient where ins_sealed"
                                    " is not null group by 1"):  # fmt: skip
             self.seen[f"base {row['status']} with INS"] += row["n"]
         self._documents()
         self._none(self.world.logged(), "log")
 
     def finish(self) -> None:
-        """Judge every row of every table, at the end of a sequence."""
-        for table, core in self.world.where():
-            if table == JOURNAL or (table in SENT and core in self.signed):
-                continue
-            raise Leak(f"base: a matricule in table {table}")
+        """Judge every row of every table, as it rests then opened, at the end of a sequence."""
+        for table, _ in self.world.where():
+            raise Leak(f"base: a matricule in clear in table {table}")
+        for column, held in opened.everything(self.world.database):
+            found = planted_in(held)
+            self.seen[f"sealed {column}"] += 1
+            self.seen[f"sealed {column} with a number"] += bool(found)
+            if found and column not in JUDGED_APART:
+                raise Leak(f"base: a matricule sealed in {column}")
         self.seen["bases read"] += 1
 
     def _documents(self) -> None:
-        query = ("select v.id::text, v.n1, v.n3, v.pdf, v.content::text as content, r.patient_id"
+        query = ("select v.id::text, r.patient_id::text"
                  " from document_version v join report r on r.id = v.report_id"
                  " where not v.id::text = any(%(known)s)")  # fmt: skip
-        for version in self.world.rows(query, known=list(self.judged)):
-            self.judged.add(version["id"])
-            mine = self.world.rows(f"{SHOWS} and id = %(id)s", id=version["patient_id"])
-            lawful = {one["ins_matricule"][:13] for one in mine if one["ins_matricule"]}
-            text, symbols = text_of(version["pdf"]), symbols_in(version["pdf"])
+        for row in self.world.rows(query, known=list(self.judged)):
+            self.judged.add(row["id"])
+            holders = self._holders().items()
+            lawful = {core for core, one in holders if one["id"] == row["patient_id"]}
+            version = opened.version(self.world.database, row["id"])
+            text, symbols = text_of(version.pdf), symbols_in(version.pdf)
             parts = {
                 "PDF text": text, "datamatrix": " ".join(symbols),
-                "N1": version["n1"].decode(), "N3": version["n3"].decode(),
+                "PDF bytes": version.pdf.decode("latin-1"), "N1": version.n1.decode(),
+                "N3": version.n3.decode(), "content": json.dumps(version.content),
             }  # fmt: skip
             for name, content in parts.items():
                 shown = planted_in(content)
@@ -128,15 +140,16 @@ class Oracle:
                     raise Leak(f"{name}: the INS of a record that may not show it")
                 self.seen[name] += 1
                 self.seen[f"{name} with INS"] += bool(shown)
-            self.signed |= lawful
 
     def _holders(self) -> dict[str, dict[str, Any]]:
-        rows = self.world.rows(f"{SHOWS} and ins_matricule is not null")
-        return {row["ins_matricule"][:13]: row for row in rows}
+        """Return the records that may show their INS, by their number."""
+        may = {row["id"]: row for row in self.world.rows(f"{SHOWS} and ins_sealed is not null")}
+        numbers = opened.matricules(self.world.database).items() if may else ()
+        return {number[:13]: may[one] for one, number in numbers if one in may}
 
     def _belongs(self, path: list[Any], holder: dict[str, Any], where: str) -> None:
         """Fail unless *path* goes through the holder's own object, itself said qualifiée."""
-        owners = [one for one in path if one.get("id") == str(holder["id"])]
+        owners = [one for one in path if holder["id"] in (one.get("id"), one.get("patient_id"))]
         if not owners:
             raise Leak(f"{where}: an INS outside the object of its record")
         status = owners[-1].get("status")

@@ -19,6 +19,7 @@ SWAPPED: Final = replace(KNOWN[0], number=KNOWN[3].number, oid=NIR_TEST)
 CORES: Final = frozenset(
     number[:13] for one in (*PEOPLE, STRANGER) for number in (one.number, *one.former)
 )
+FORMER: Final = {was[:13]: one.number[:13] for one in PEOPLE for was in one.former}
 _APART: Final = re.compile(r"[\s.\-\u00a0\u202f_]")
 ANY: Final = "(" + "|".join(sorted(CORES)) + ")"
 

@@ -100,10 +100,7 @@ class World:
         return told
 
     def where(self) -> list[tuple[str, str]]:
-        """Return (table, number) for every planted number that any row of any table shows.
-
-        The column `patient.ins_matricule` is left out: the oracle looks at it by itself.
-        """
+        """Return (table, number) for every planted number that any row of any table shows."""
         with psycopg.connect(self.database.url) as link:
             parts = [_search(link, table) for table in filled(link) if table != "engine_schema"]
             return [(str(t), str(n)) for t, n in link.execute(sql.SQL(" union ").join(parts))]
@@ -126,7 +123,7 @@ def _search(link: "psycopg.Connection[Any]", table: str) -> sql.Composed:
         "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0"
         " and not attisdropped and atttypid = 'bytea'::regtype", (table,)
     ).fetchall()  # fmt: skip
-    text = sql.SQL("(to_jsonb(x) - 'ins_matricule')::text")
+    text = sql.SQL("to_jsonb(x)::text")
     for (name,) in columns:
         text += sql.SQL(" || coalesce(encode(x.{}, 'escape'), '')").format(sql.Identifier(name))
     found = sql.SQL("select {}, m[1] from {} x, regexp_matches({}, {}, 'g') m")
