@@ -15,6 +15,8 @@ from fastapi import Depends, FastAPI
 
 import ris
 from ris import upkeep
+from ris.auth.card_desk import CardDesk
+from ris.auth.card_routes import router as card_router
 from ris.auth.card_trust import CardTrust
 from ris.auth.ciba_routes import router as ciba_router
 from ris.auth.dependencies import require
@@ -120,9 +122,12 @@ class Runtime:
     copies: CopyFeature
     diffusion: Diffusion
     inbox: Inbox
+    card: CardDesk | None = None
 
     def close(self) -> None:
         """Close every connection that was opened."""
+        if self.card is not None:
+            self.card.close()
         self.desk.close()
         self.directory.close()
         self.identity.close()
@@ -154,6 +159,7 @@ def missing(settings: Settings) -> list[str]:
         "RIS_MSS__MAILBOXES et __OPERATORS : MSSanté": (
             settings.mss.mailboxes and settings.mss.operators
         ),
+        **settings.auth.card.wanted(settings.auth.origin),
     }
     return [name for name, value in given.items() if not value]
 
@@ -222,7 +228,10 @@ def compose(settings: Settings, database: Database) -> Runtime:
     inbox = Inbox(database, sealer, identity, settings.hl7)
     jobs = upkeep.of_identity(settings, database, identity, inbox)
     diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs))
-    return Runtime(settings, database, sealer, desk, directory, identity, copies, diffusion, inbox)
+    card = CardDesk(desk) if desk.settings.card.enabled else None
+    return Runtime(
+        settings, database, sealer, desk, directory, identity, copies, diffusion, inbox, card
+    )
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -237,6 +246,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.settings = runtime.settings
     app.state.database = runtime.database
     app.state.auth = runtime.desk
+    app.state.card = runtime.card
     app.state.directory = runtime.directory
     app.state.identity = runtime.identity
     app.state.identity_copies = runtime.copies
@@ -263,6 +273,7 @@ def _include(app: FastAPI) -> None:
     )
     app.include_router(sign_in_router)
     app.include_router(ciba_router)
+    app.include_router(card_router)
     app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
     app.include_router(health.router)
 

@@ -22,12 +22,13 @@ from pydantic_settings import SettingsError
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from ris import app as root
-from ris.auth import accounts, structures
+from ris.auth import accounts, card_listener, structures
 from ris.auth.rights import Role
 from ris.core import audit, audit_anchor, backup, logs, resealing, schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured, RisError
+from ris.core.peer_certificate import PeerCertificate
 from ris.diffusion import jobs
 from ris.diffusion.engine_schema import engine_schema
 from ris.identity.copies import document, parameters, purge, rotation
@@ -95,8 +96,24 @@ def api(
     with root.running(root.Settings()) as runtime:
         uvicorn.run(
             root.create_app(runtime), host=host, port=port, log_config=None, access_log=False,
-            server_header=False,
+            server_header=False, http=PeerCertificate,
         )  # fmt: skip
+
+
+@cli.command("card-login")
+def card_login(
+    host: Annotated[str, typer.Option(help="Adresse d'écoute.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port d'écoute.")] = 8443,
+) -> None:
+    """Recevoir les connexions par carte CPS ou CPE (TLS mutuel), sur le même nom que le site."""
+    logs.configure()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
+    with root.running(root.Settings()) as runtime:
+        if runtime.card is None:
+            raise NotConfigured(
+                "La connexion par carte n'est pas activée : RIS_AUTH__CARD__ENABLED."
+            )
+        uvicorn.Server(card_listener.configured(runtime.card, host, port)).run()
 
 
 @cli.command()

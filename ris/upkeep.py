@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ris.auth import upkeep as sign_ins
+from ris.auth.card_settings import CardSettings
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
+from ris.core.download import refresh_crls
+from ris.core.settings import HttpSettings
 from ris.diffusion.wiring import Upkeep
 from ris.identity.bulk_run import BulkVerifications
 from ris.identity.copies import purge
@@ -25,8 +28,8 @@ from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.group import Group
 from ris.interop.hl7v2.replies import Replies
 from ris.interop.hl7v2.service import Inbox
+from ris.mss import refresh as mss_refresh
 from ris.mss.poll import Poller
-from ris.mss.refresh import refresh_crls, refresh_whitelist
 from ris.reports.verification import verify_new_versions
 from ris.web import idempotency
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from ris.app import Settings
 
 DAY_S: Final = 86_400
+CARD_CRL_S: Final = 14_400  # a lost card is believed no longer than that after its publication
 
 
 def of_identity(
@@ -71,12 +75,20 @@ def of_features(
     yield Upkeep("purge_idempotency", DAY_S, partial(_purge_idempotency, database))
     sweep = partial(sign_ins.run, database, settings.auth)
     yield Upkeep("sweep_sign_ins", sign_ins.EVERY_S, sweep)
+    yield from _of_cards(settings.auth.card, settings.http)
     yield from _of_journal(settings.journal, database)
     if settings.mss.whitelist_url:
-        refresh = partial(refresh_whitelist, settings.mss, settings.http)
+        refresh = partial(mss_refresh.refresh_whitelist, settings.mss, settings.http)
         yield Upkeep("refresh_whitelist", DAY_S, refresh)
     if settings.mss.crl_urls:
-        yield Upkeep("refresh_crls", DAY_S, partial(refresh_crls, settings.mss, settings.http))
+        refresh = partial(mss_refresh.refresh_crls, settings.mss, settings.http)
+        yield Upkeep("refresh_crls", DAY_S, refresh)
+
+
+def _of_cards(card: CardSettings, transport: HttpSettings) -> Iterator[Upkeep]:
+    if card.enabled and card.crl and card.trust and card.crl_urls:
+        refresh = partial(refresh_crls, card.crl, card.crl_urls, trust=card.trust)
+        yield Upkeep("refresh_card_crls", CARD_CRL_S, partial(refresh, transport=transport))
 
 
 def _of_journal(journal: JournalSettings, database: Database) -> Iterator[Upkeep]:

@@ -247,6 +247,7 @@ class CardRefused(RisError):
     code = "card_refused"
     title = "Carte refusée"
     _SAID = {  # noqa: RUF012 - read only
+        "CERTIFICATE_ABSENT": "Aucune carte n'a été présentée : insérez-la puis recommencez.",
         "NOT_NOMINATIVE": "Cette carte ne désigne pas une personne : utilisez Pro Santé Connect.",
         "WRONG_USAGE": "Présentez le certificat d'authentification de la carte.",
         "EXPIRED": "Le certificat de la carte n'est pas en cours de validité.",

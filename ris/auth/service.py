@@ -4,7 +4,7 @@ It owns its transactions on purpose: an attempt is burnt and a refusal traced ev
 fails, and no transaction stays open while PSC is called. No cookie here (`routes.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ris.auth import accounts, attempts, back_channel, sessions, situations, userinfo
 from ris.auth.bearer import BearerDesk
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
-from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession
+from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession, Situation
 from ris.auth.production import refuse_test_settings
 from ris.auth.psc import PscClient, SignIn, challenge_of
 from ris.auth.psc_link import PscLink
@@ -213,10 +213,38 @@ class SignInDesk:
         present session, closed by the new one.
         """
         identity = userinfo.parse(sign_in.userinfo)
-        if (identity.rpps or "").startswith("997") and not self.settings.allow_test_ids:
-            raise Forbidden("Identité de test refusée.", code="TEST_IDENTITY")
+        self.refuse_test_identity(identity.rpps)
         account = accounts.link(session, identity)
         listed = situations.refresh(session, account, identity)
+        return self.open(
+            session,
+            account,
+            listed,
+            sign_in,
+            origin,
+            former=former,
+            native_challenge=native_challenge,
+            detail=detail,
+        )
+
+    def refuse_test_identity(self, rpps: str | None) -> None:
+        """Raise Forbidden on an RPPS of the test range, unless the settings allow them."""
+        if (rpps or "").startswith("997") and not self.settings.allow_test_ids:
+            raise Forbidden("Identité de test refusée.", code="TEST_IDENTITY")
+
+    def open(
+        self,
+        session: Session,
+        account: Account,
+        listed: Sequence[Situation],
+        sign_in: SignIn,
+        origin: Actor,
+        *,
+        former: str = "",
+        native_challenge: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> str:
+        """Open the session of *account*, close its browser's former one, trace; its secret."""
         old = sessions.find(session, former)
         same = old is not None and old.account_id == account.id
         row, token = sessions.open_session(

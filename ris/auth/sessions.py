@@ -72,7 +72,7 @@ def open_session(
         psc_sid=_text(claims.get("sid")) or _text(claims.get("session_state")),
         psc_sub=_text(claims.get("sub")),
         native_challenge=native_challenge,
-        id_token_sealed=sealer.seal(sign_in.token.encode(), context_of(identifier)),
+        id_token_sealed=_sealed(sign_in.token, identifier, sealer),
         ip=ip,
     )
     psc_link.keep(row, sign_in.tokens, sealer)
@@ -162,6 +162,11 @@ def close(session: Session, row: RisSession, reason: CloseReason) -> None:
 def context_of(identifier: UUID) -> bytes:
     """Return the sealing context of a session's id_token."""
     return b"ris.session.id_token.v1|" + identifier.bytes
+
+
+def _sealed(id_token: str, identifier: UUID, sealer: Sealer) -> bytes | None:
+    """Return the sealed id_token, None for a sign-in that PSC took no part in."""
+    return sealer.seal(id_token.encode(), context_of(identifier)) if id_token else None
 
 
 def _text(value: object) -> str | None:

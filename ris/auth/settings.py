@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.card_settings import CardSettings
 from ris.auth.rights import Permission, Role
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
@@ -91,6 +92,7 @@ class AuthSettings(BaseModel):
     psc: PscSettings = PscSettings()
     ciba: CibaSettings = CibaSettings()
     bearer: BearerSettings = BearerSettings()
+    card: CardSettings = CardSettings()
     annuaire: AnnuaireSettings = AnnuaireSettings()
     certificates: Path | None = None
     origin: str = ""

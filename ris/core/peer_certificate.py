@@ -1,7 +1,8 @@
-"""The verified client certificate of a TLS connection, shown to the application by uvicorn.
+"""Who is at the other end of a connection, shown to the application by uvicorn.
 
-In `scope["extensions"]["tls"]`, under the names of the ASGI TLS extension. What is done with it is
-the feature's business.
+The verified client certificate in `scope["extensions"]["tls"]`, under the names of the ASGI TLS
+extension; the address in `scope["extensions"]["ris.peer"]`, which no `X-Forwarded-For` changes.
+What is done with them is the feature's business.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+PEER: Final = "ris.peer"
 _VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
@@ -22,7 +24,8 @@ class PeerCertificate(H11Protocol):
         app, extra = self.app, self.extensions(transport)
 
         async def extended(scope: Any, receive: Any, send: Any) -> None:
-            scope["extensions"] = {**scope.get("extensions", {}), **extra}
+            peer = {PEER: scope["client"][0]} if scope.get("client") else {}
+            scope["extensions"] = {**scope.get("extensions", {}), **extra, **peer}
             await app(scope, receive, send)
 
         self.app = extended

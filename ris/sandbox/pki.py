@@ -72,10 +72,18 @@ class TestPki:
         label = f"org-{struct_idnat}-{usage}-{common}".replace("/", "_")
         return self._leaf(label, _subject(organisation, struct_idnat, common), profile)
 
-    def person(self, ps_idnat: str, name: str, given: str, usage: Usage = "AUTH_CLI") -> Credential:
+    def person(
+        self,
+        ps_idnat: str,
+        name: str,
+        given: str,
+        usage: Usage = "AUTH_CLI",
+        *,
+        expired: bool = False,
+    ) -> Credential:
         """Return what a card holds: `CN` is *ps_idnat*; a CPE may have neither name.
 
-        As on a CPS, number, names and title share one multi-valued RDN.
+        As on a CPS, number, names and title share one multi-valued RDN. *expired*: since yesterday.
         """
         who = [
             (NameOID.COMMON_NAME, ps_idnat), (NameOID.TITLE, "Médecin"),
@@ -88,8 +96,8 @@ class TestPki:
             x509.RelativeDistinguishedName(_attributes(who)),
         ])  # fmt: skip
         profile = _usages(Eku.CLIENT_AUTH) if usage == "AUTH_CLI" else _signature_usages()
-        label = f"person-{ps_idnat}-{name}-{usage}".replace("/", "_")
-        return self._leaf(label, subject, profile)
+        label = f"person-{ps_idnat}-{name}-{usage}{'-expired' * expired}".replace("/", "_")
+        return self._leaf(label, subject, profile, days=(-30, -1) if expired else (-1, 1095))
 
     def expired(self, struct_idnat: str = "300000000000000") -> Credential:
         """Return a certificate of ours that ended yesterday, for a client and for `localhost`."""
