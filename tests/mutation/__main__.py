@@ -36,7 +36,7 @@ LANE = {
     "states.py": ("test_states.py",),
     "rules.py": GUARDS,
     "matricule.py": ("test_matricule.py",),
-    "comparison.py": GUARDS,
+    "comparison.py": (*GUARDS, "test_comparison.py"),
     "copies/retention.py": ("copies/test_retention.py",),
     "retrieval.py": (*GUARDS, "test_retrieval.py"),
     "foreign_check.py": ("test_foreign.py",),
