@@ -112,7 +112,7 @@ def accept(
     _check_import(feature, patient, person)
     check_differences(
         status,
-        compare(before, person.traits, patient.birth_date_raw or ""),
+        compare(before, person.traits),
         reason=reason,
         major_blocks_qualification=feature.settings.major_difference_blocks_qualification,
     )
@@ -121,7 +121,7 @@ def accept(
     if status is Status.VALIDEE and not checked_traits(session, patient):
         raise DocumentCheckStale
     _refuse_double(session, patient, person)
-    patient.traits = imported(before, person)
+    patient.traits, patient.birth_date_raw = imported(before, person), None
     _decide(call, Decision.ACCEPTED, reason)
     done = change.apply(
         session,
@@ -151,7 +151,6 @@ def reject(
     """Leave the identity as it is: the person that INSi found is not this patient."""
     patient, call = _pending(session, patient_id, retrieval_id, version)
     _decide(call, Decision.REJECTED, reason)
-    session.flush()
     _journal(session, "insi.rejected", patient, call=call, actor=actor, status=patient.status)
     return patient
 

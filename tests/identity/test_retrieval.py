@@ -3,7 +3,7 @@
 The same through HTTP is `test_routes.py`; here every guard is met alone.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from ris.identity.errors import (
     InsAttributeBlocks,
     PatientMerged,
     ReasonRequired,
+    RiIsExternal,
     TransitionRefused,
     ValidationRight,
 )
@@ -262,3 +263,31 @@ def test_nothing_is_asked_for_an_unknown_sex_nor_where_an_ins_is_held(session: S
     assert patient.status == Status.RECUPEREE
     with pytest.raises(TransitionRefused):
         retrieval.prepare(session, FEATURE, patient.id)
+
+
+def test_insi_is_asked_about_the_record_as_it_stands(session: Session) -> None:
+    patient = record(session)
+    asked = retrieval.prepare(session, FEATURE, patient.id)
+    assert (asked, asked.traits.birth_family) == (patient.subject, "PAT TROIS")
+
+
+def test_nothing_is_asked_nor_accepted_where_another_system_is_the_repository(
+    session: Session,
+) -> None:
+    elsewhere = IdentityFeature(IdentitySettings(repository=False), "2.25.1", production=False)
+    patient = record(session)
+    call = answered(session, patient)
+    with pytest.raises(RiIsExternal):
+        retrieval.prepare(session, elsewhere, patient.id)
+    with pytest.raises(RiIsExternal):
+        accept(session, patient, call, feature=elsewhere)
+    assert patient.ins_matricule is None
+
+
+def test_the_date_of_insi_takes_the_place_of_one_that_was_interpreted(session: Session) -> None:
+    patient = record(session, birth_date="1979-03-31")
+    patient.birth_date_raw = "1979-03-00"
+    session.flush()
+    done = accept(session, patient, answered(session, patient), reason="vu avec le patient")
+    assert (done.birth_date, done.birth_date_raw) == (date(1979, 3, 28), None)
+    assert events(session, patient)[-1].changes["birth_date"] == ["1979-03-31", "1979-03-28"]

@@ -5,6 +5,7 @@ until one fails. Writes `docs/mutants-identity.md` for a whole run; ends with 1 
 that `explained.py` does not account for.
 """
 
+import ast
 import hashlib
 import importlib
 import importlib.abc
@@ -35,7 +36,7 @@ LANE = {
     "states.py": ("test_states.py",),
     "rules.py": GUARDS,
     "matricule.py": ("test_matricule.py",),
-    "comparison.py": GUARDS,
+    "comparison.py": (*GUARDS, "test_comparison.py"),
     "copies/retention.py": ("copies/test_retention.py",),
     "retrieval.py": (*GUARDS, "test_retrieval.py"),
     "foreign_check.py": ("test_foreign.py",),
@@ -48,7 +49,12 @@ PLACES = {  # of a module that also writes and calls: the functions that guard
 WORKERS = int(os.environ.get("WORKERS", "2"))
 CAP_S = 300.0
 STAGING = tempfile.TemporaryDirectory(prefix="mutants-")  # what tests file as evidence
-PRELOADED = ("fastapi", "httpx", "lxml.builder", "psycopg", "sqlalchemy.orm", "cryptography.x509")
+SERVED = ("foreign_check.py",)  # its tests need the API, which `tests/identity/conftest.py` builds
+PRELOADED = (
+    "fastapi", "httpx", "lxml.builder", "psycopg", "sqlalchemy.orm", "cryptography.x509", "uvicorn",
+    "alembic.command", "hypothesis.strategies", "ris.core.schema", "ris.diffusion.engine_schema",
+    "ris.sandbox.pki", "ris.sandbox.server",
+)  # fmt: skip
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -97,8 +103,11 @@ def play(mutant: Mutant, number: int) -> None:
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None, deadline=None)
     hypothesis.settings.load_profile("mutants")
     sys.meta_path.insert(0, Mutated(mutant.module, mutant.source))
-    files = [TESTS + name for name in LANE[mutant.module.removeprefix(IDENTITY)]]
+    module = mutant.module.removeprefix(IDENTITY)
+    files = [TESTS + name for name in LANE[module]]
     options = ["-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    if module not in SERVED:
+        options += ["--noconftest", "-p", "tests.conftest"]  # half the time is imports
     pytest.main([*options, *files], plugins=[Verdict()])
     os._exit(1)
 
@@ -125,24 +134,31 @@ def outcomes(listed: Sequence[Mutant]) -> Iterator[Outcome]:
 
 
 def played(module: str, members: Mapping[str, Sequence[str]]) -> list[Outcome]:
-    """Return the outcomes of a module, kept in `var/mutants` while it and its tests stay alike."""
+    """Return the outcomes of a module; those of a run that was cut are kept in `var/mutants`."""
     source = (ROOT / IDENTITY / module).read_text(encoding="utf-8")
     every = mutants(IDENTITY + module, source, members)
     listed = [one for one in every if one.place in PLACES.get(module, (one.place,))]
     tests = [(ROOT / TESTS / name).read_text(encoding="utf-8") for name in LANE[module]]
-    told = "\n".join([*(one.source for one in listed), *tests])
-    kept = ROOT / "var" / "mutants" / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
-    if kept.exists():
-        marks = json.loads(kept.read_text(encoding="utf-8"))
-        return [Outcome(one, *mark) for one, mark in zip(listed, marks, strict=True)]
+    names = {one: digest(one.source, *tests) for one in listed}
+    kept = ROOT / "var" / "mutants" / f"{module.replace('/', '.')}.json"
+    marks = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    left = [one for one in listed if names[one] not in marks]
     sound = Mutant(IDENTITY + module, "module", 0, "nothing", source)
-    if not next(outcomes([sound])).alive:
+    if left and not next(outcomes([sound])).alive:
         sys.exit(f"{module}: its tests fail without any mutation")
-    found = {one.mutant: one for one in outcomes(listed)}
-    done = [found[one] for one in listed]
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps([(one.alive, one.slow) for one in done]), encoding="utf-8")
-    return done
+    for one in outcomes(left):
+        marks[names[one.mutant]] = one.alive, one.slow
+        kept.write_text(json.dumps(marks), encoding="utf-8")
+    return [Outcome(one, *marks[names[one]]) for one in listed]
+
+
+def digest(*sources: str) -> str:
+    """Name *sources* by what they do: where their imports come from is left out."""
+    trees = [ast.parse(source) for source in sources]
+    for tree in trees:
+        tree.body = [one for one in tree.body if not isinstance(one, ast.Import | ast.ImportFrom)]
+    return hashlib.sha256("\n".join(map(ast.unparse, trees)).encode()).hexdigest()[:16]
 
 
 def main(wanted: str) -> int:
@@ -150,6 +166,8 @@ def main(wanted: str) -> int:
     os.environ.setdefault("PYTEST_XDIST_TESTRUNUID", f"mutants{os.getpid()}")
     for name in PRELOADED:
         importlib.import_module(name)
+    if any(name.startswith("ris.identity.") for name in sys.modules):
+        sys.exit("PRELOADED brings in what is to be mutated")
     told = [path.read_text(encoding="utf-8") for path in (ROOT / IDENTITY).glob("*.py")]
     found: list[Outcome] = []
     for module in (one for one in LANE if wanted in one):
