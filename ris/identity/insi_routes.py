@@ -14,7 +14,16 @@ from sqlalchemy.orm import Session
 from ris.auth.dependencies import Principal
 from ris.auth.rights import Permission
 from ris.core.db import Database
-from ris.identity import calls, duplicates, insi_schemas, journals, retrieval, schemas, verification
+from ris.identity import (
+    calls,
+    duplicates,
+    insi_schemas,
+    journals,
+    retrieval,
+    schemas,
+    service,
+    verification,
+)
 from ris.identity.errors import InsAlreadyAttached
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_desk import Calling, CardCallIn, calling
@@ -204,7 +213,10 @@ def read_insi_call(call_id: UUID, session: Db, principal: InsiCaller) -> insi_sc
     call, patient = journals.insi_call(session, call_id, actor=principal.actor)
     right = Permission.INS_READ in principal.permissions
     showable = ins_to_output(patient.identity) if right else None
-    return insi_schemas.answer_shown(call, showable)
+    made = insi_schemas.answer_shown(call, showable)
+    if made.ins is not None:
+        service.note_ins_shown(session, patient, actor=principal.actor)
+    return made
 
 
 @router.get("/identity-worklist", summary="Identités à revoir")
