@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ris.auth.dependencies import Principal
 from ris.auth.rights import Permission
 from ris.core.db import Database
+from ris.core.errors import RisError
 from ris.identity import (
     calls,
     duplicates,
@@ -261,12 +262,19 @@ class _Act:
             by = calling(session, self._feature, self._principal, told, told.card)
         subject = ready.subject
         asked = self._asked(subject, ready.plain, by)
-        failure = asked[-1].error
+        outcome: Response | RisError | None = asked[-1].error
         with self._database.transaction() as session:
-            if failure is None:
-                return self._once_in(session)(who, lambda: keep(session, subject, asked, by))
-            keep(session, subject, asked, by)
-        raise failure
+            once = self._once_in(session)
+            try:
+                outcome = outcome or once.earlier(who)
+            except RisError as twin:
+                outcome = twin
+            if outcome is None:
+                return once(who, lambda: keep(session, subject, asked, by))
+            keep(session, subject, asked, by)  # failed, or answered by a twin: the calls were made
+        if isinstance(outcome, RisError):
+            raise outcome
+        return outcome
 
     def _asked(
         self, subject: Subject, plain: InsiQuery | None, by: Calling

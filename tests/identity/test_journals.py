@@ -1,5 +1,7 @@
 """The journals of identity over the API: by period, account and patient, to who has the right."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,7 +16,8 @@ from ris.core.db import Database
 from ris.identity import disclosures
 from ris.identity.model import InsiCall
 from ris.rem.evidence import Evidence
-from ris.sandbox.insi import result
+from ris.sandbox.faults import Fault
+from ris.sandbox.insi import BY_TRAITS, result
 from ris.sandbox.insi_people import Person
 from tests.identity.conftest import Desk, Insi
 from tests.identity.test_api_conventions import pages
@@ -168,6 +171,26 @@ def test_an_answer_of_insi_that_could_not_be_read_shows_no_number(
         assert MATRICULE[:13] in str(call.answer), "all that came back is kept"
         path = f"/insi-calls/{call.id}"
     assert MATRICULE[:13] not in api.get(path).text
+
+
+@pytest.mark.rem("RIS.INS.40", scenario="INS/va1.38.02")
+def test_a_call_made_twice_under_one_key_is_written_twice(
+    desk: Desk, insi: Insi, evidence: Evidence
+) -> None:
+    api = desk()
+    patient = create(api)
+    insi.faults.inject(BY_TRAITS, Fault(kind="delay", times=2, seconds=3))
+    path, key = f"/patients/{patient['id']}/insi-search", {"Idempotency-Key": "impatient"}
+    with ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(api.post, path, json={}, headers=key)]
+        while not insi.faults.suffered:  # the first is waiting for INSi: the user tries again
+            time.sleep(0.02)
+        sent.append(pool.submit(api.post, path, json={}, headers=key))
+        answers = [one.result() for one in sent]
+    assert {one.status_code for one in answers} <= {201, 409}
+    made = rows(api, f"/patients/{patient['id']}/insi-calls")
+    assert len(made) == len(insi.state.requests) == 2
+    evidence.add("02", "twins.json", {"calls": made})
 
 
 def test_reading_a_journal_is_on_the_journal_and_wants_its_right(desk: Desk) -> None:
