@@ -54,6 +54,7 @@ OwnTransactions = Annotated[Database, Depends(_database)]
     status_code=201,
     response_model=insi_schemas.RetrievalOut,
     summary="Rechercher l'INS (téléservice INSi)",
+    responses={502: {"description": "INSi refused the call, or its answer is incomplete."}},
 )
 @satisfies("RIS.INS.06", "RIS.INS.40", "RIS.INS.50")
 def search_insi(
@@ -94,6 +95,7 @@ def search_insi(
     status_code=201,
     response_model=insi_schemas.VerificationOut,
     summary="Vérifier l'INS (téléservice INSi)",
+    responses={502: {"description": "INSi refused the call, or its answer is incomplete."}},
 )
 @satisfies("RIS.INS.42", "RIS.INS.43")
 def verify_insi(

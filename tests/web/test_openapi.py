@@ -49,6 +49,13 @@ def test_a_versioned_change_tells_412_428_and_its_etag(document: dict[str, Any])
     assert change["x-permission"] == "exam.write"
 
 
+def test_every_refusal_told_in_words_is_among_the_answers(document: dict[str, Any]) -> None:
+    for path, method, one in operations(document):
+        told = set(re.findall(r"\b(4\d\d|50[0-4])\b", one.get("description", "")))
+        if path != "/readyz":
+            assert told <= set(one["responses"]), (method, path)
+
+
 def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
     text = str(document)
     assert "HTTPValidationError" not in text
