@@ -82,7 +82,7 @@ def _interpreted(row: TraitComparison, local: Traits, raw: str, insi: str) -> Tr
         return row
     if raw and raw == insi:
         return replace(row, local=french_date(insi), difference=Difference.EQUAL)
-    same = real_date(insi) is None and whole_date(insi).stored == local.birth_date.isoformat()
+    same = whole_date(insi).stored == local.birth_date.isoformat()
     return replace(row, difference=Difference.MINOR) if same else row
 
 

@@ -31,7 +31,7 @@ from ris.identity.rules import traits_digest
 from ris.identity.search import key_of
 from ris.identity.settings import IdentitySettings
 from ris.identity.traits import TypedTraits
-from ris.identity.values import NIR_TEST, Attribute, Ins, Status
+from ris.identity.values import NIR, NIR_TEST, Attribute, Ins, Status
 
 INS = Ins("279035121518989", NIR_TEST)
 ANSWER = {
@@ -191,6 +191,12 @@ def test_a_test_ins_is_refused_in_production_and_a_wrong_key_may_be_tolerated_on
     call = answered(session, patient, matricule="279035121518900")
     tolerant = IdentityFeature(bench, "2.25.1", production=False)
     assert accept(session, patient, call, feature=tolerant).ins_matricule == "279035121518900"
+    other = record(session)
+    wrong = answered(session, other, matricule="279035121518900", oid=NIR)
+    strict = IdentityFeature(bench, "2.25.1", production=True)
+    with pytest.raises(RisError) as caught:
+        accept(session, other, wrong, feature=strict)
+    assert caught.value.code == "INSI_KEY_MISMATCH", "no bench in production"
 
 
 def test_an_ins_that_another_record_holds_is_refused_and_one_of_another_authority_is_not(
