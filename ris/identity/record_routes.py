@@ -5,6 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ris.auth.dependencies import Principal
+from ris.core.audit import record
 from ris.identity import collisions, duplicates, merge, propagation_run, service
 from ris.identity.merge_model import CollisionState, IdentityCollision, PairState
 from ris.identity.propagation_model import IdentityOutbox
@@ -81,8 +83,9 @@ def merge_patients(
 
 @router.get("/patients/{patient_id}/merges", summary="Fusions d'un dossier")
 @satisfies()
-def list_merges(patient_id: UUID, session: Db, _principal: Reader) -> list[MergeOut]:
+def list_merges(patient_id: UUID, session: Db, principal: Reader) -> list[MergeOut]:
     """Donne les fusions auxquelles ce dossier a pris part, annulées comprises."""
+    _read(session, principal, "patient.merges_read", patient_id)
     return [MergeOut.model_validate(one) for one in merge.listed(session, patient_id)]
 
 
@@ -120,11 +123,12 @@ def undo_merge(
 
 @router.get("/patients/{patient_id}/duplicates", summary="Doublons potentiels d'un dossier")
 @satisfies()
-def list_duplicates(patient_id: UUID, session: Db, _principal: Reader) -> list[SuspectOut]:
+def list_duplicates(patient_id: UUID, session: Db, principal: Reader) -> list[SuspectOut]:
     """Donne les doublons potentiels du dossier, avec leur score et ses raisons.
 
     Les paires dites « deux personnes » (HOMA) n'y sont plus.
     """
+    _read(session, principal, "patient.duplicates_read", patient_id)
     return [
         SuspectOut(
             patient_id=one.patient.id,
@@ -251,12 +255,13 @@ def list_collisions(
     request: Request,
     response: Response,
     session: Db,
-    _principal: Reader,
+    principal: Reader,
     paging: Paging,
     state: Annotated[CollisionState, Query(description="État voulu")] = CollisionState.SUSPECT,
 ) -> Page[CollisionOut]:
     """Donne les collisions soupçonnées (ou de l'état demandé), par ancienneté."""
     rows, following = collisions.listed(session, state, paging)
+    _read(session, principal, "collision.worklist_read", None)
     link(request, response, following)
     return Page(items=[collision_shown(row) for row in rows], next=following)
 
@@ -264,10 +269,11 @@ def list_collisions(
 @router.get("/collisions/{collision_id}", summary="Lire une collision")
 @satisfies()
 def read_collision(
-    collision_id: UUID, response: Response, session: Db, feature: Feature, _principal: Reader
+    collision_id: UUID, response: Response, session: Db, feature: Feature, principal: Reader
 ) -> CollisionDetail:
     """Donne une collision et les documents partis depuis le premier jour suspect."""
     row = collisions.get(session, collision_id)
+    _read(session, principal, "collision.read", row.patient_id)
     response.headers["ETag"] = tag(row.version)
     return _detail(session, feature, row)
 
@@ -304,8 +310,9 @@ def settle_collision(
 
 @router.get("/patients/{patient_id}/propagation", summary="Messages d'identité d'un dossier")
 @satisfies("RIS.INS.34", "RIS.INS.36")
-def list_propagation(patient_id: UUID, session: Db, _principal: Reader) -> list[OutboxOut]:
+def list_propagation(patient_id: UUID, session: Db, principal: Reader) -> list[OutboxOut]:
     """Donne les messages d'identité émis ou à émettre vers les systèmes rattachés."""
+    _read(session, principal, "patient.propagation_read", patient_id)
     rows: tuple[IdentityOutbox, ...] = propagation_run.listed(session, patient_id)
     return [OutboxOut.model_validate(row) for row in rows]
 
@@ -344,3 +351,8 @@ def _pair_place(paging: PageQuery) -> duplicates.Place | None:
             except ValueError as error:
                 raise BadCursor from error
     raise BadCursor
+
+
+def _read(session: Db, principal: Principal, action: str, patient_id: UUID | None) -> None:
+    """Journal what was read; the identifier given may be that of no patient."""
+    record(session, action, actor=principal.actor, patient_id=patient_id)

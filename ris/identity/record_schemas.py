@@ -114,7 +114,9 @@ class CollisionIn(Body):
     """Une collision soupçonnée : deux personnes dans un dossier."""
 
     suspected_since: date = Field(
-        description="Premier jour où le dossier a pu mêler deux personnes", examples=["2026-03-02"]
+        ge=date(1900, 1, 1),
+        description="Premier jour où le dossier a pu mêler deux personnes",
+        examples=["2026-03-02"],
     )
     reason: Annotated[Reason, Field(min_length=1, description="Ce qui le fait penser")]
 

@@ -132,7 +132,8 @@ def scan_datamatrix(
 ) -> ProposalOut:
     """Cherche un datamatrix INS dans une page numérisée (PNG, JPEG, PDF) ; même réponse.
 
-    Le corps est le fichier lui-même, qui n'est pas conservé. Erreurs : 413 `SCAN_TOO_LARGE` ou
+    Un PDF est celui d'un numériseur : ses pages sont des images JPEG. Le corps est le fichier
+    lui-même, qui n'est pas conservé. Erreurs : 413 `SCAN_TOO_LARGE` ou
     `SCAN_TOO_DETAILED`, 415 `SCAN_TYPE_REFUSED`, 422 `SCAN_UNREADABLE`, `DMX_NOT_FOUND`,
     `DMX_SEVERAL`.
     """

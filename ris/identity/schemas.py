@@ -82,7 +82,7 @@ class _TraitsIn(Body):
     )
     billing_number: str | None = Field(
         None,
-        description="Numéro de sécurité sociale de facturation, 15 caractères, clé comprise ; "
+        description="Numéro de sécurité sociale de facturation, 15 caractères au plus ; "
         "vide pour l'effacer",
     )
 

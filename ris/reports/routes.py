@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime
 
 from ris.auth.dependencies import Principal, require
+from ris.auth.errors import RoleDenied
 from ris.auth.rights import Permission
 from ris.core import audit, clock
 from ris.identity.service import get as patient_of
@@ -151,7 +152,7 @@ def amend_report(
 
 
 @router.get("/reports/{report_id}/versions/{number}/{artefact}", response_class=Response)
-@satisfies("RIS.DOC.01", "RIS.DOC.02")
+@satisfies("RIS.DOC.01", "RIS.DOC.02", "RIS.INS.05")
 def read_artefact(
     report_id: UUID,
     number: int,
@@ -159,11 +160,17 @@ def read_artefact(
     session: Db,
     principal: Reader,
 ) -> Response:
-    """Return the stored bytes of one signed version; they are never rendered again."""
+    """Return the stored bytes of one signed version; they are never rendered again.
+
+    A document that carries the INS asks for the right to see the INS too (RIS.INS.05).
+    """
     report = service.get(session, report_id)
     found = [one for one in service.versions(session, report) if one.number == number]
     if not found:
         raise ReportNotFound("Cette version n'existe pas.")
+    carries_ins = found[0].content["patient"]["ins"] is not None
+    if carries_ins and Permission.INS_READ not in principal.permissions:
+        raise RoleDenied("Ce document porte l'INS : il vous manque le droit « voir l'INS ».")
     audit.record(
         session,
         "report.artefact_read",
@@ -172,7 +179,7 @@ def read_artefact(
         patient_id=report.patient_id,
         detail={"artefact": artefact},
     )
-    if found[0].content["patient"]["ins"] is not None:
+    if carries_ins:
         note_ins_shown(session, patient_of(session, report.patient_id), actor=principal.actor)
     return Response(getattr(found[0], artefact), media_type=_MEDIA[artefact])
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from ris.auth.rights import Permission, Role
 from ris.core import clock
+from ris.core.audit import AuditEvent
 from ris.core.db import Database
 from ris.identity import disclosures
 from ris.identity.model import InsiCall
@@ -213,3 +214,20 @@ def test_a_rejected_answer_says_so_with_its_reason(desk: Desk) -> None:
     accept(api, patient, found)
     (call,) = rows(api, f"/patients/{patient['id']}/insi-calls")
     assert api.get(f"/insi-calls/{call['id']}").json()["decided_at"] is not None
+
+
+def test_reading_what_stands_beside_a_record_leaves_a_line(desk: Desk, database: Database) -> None:
+    api = desk()
+    patient = create(api)
+    for path in ("merges", "duplicates", "propagation"):
+        assert api.get(f"/patients/{patient['id']}/{path}").status_code == 200
+    assert api.get("/collisions").status_code == 200
+    with database.transaction() as session:
+        read = AuditEvent.action.endswith("_read")
+        lines = session.scalars(select(AuditEvent).where(read).order_by(AuditEvent.seq)).all()
+        told = [(line.action, line.patient_id) for line in lines]
+    assert [action for action, _ in told] == [
+        "patient.merges_read", "patient.duplicates_read", "patient.propagation_read",
+        "collision.worklist_read",
+    ]  # fmt: skip
+    assert {str(one) for _, one in told[:3]} == {patient["id"]}

@@ -37,6 +37,7 @@ class Room:
     client: httpx.Client
     database: Database
     bench: Bench
+    app: FastAPI
 
     def draft(self) -> dict[str, Any]:
         body = {**DRAFT, "exam_id": str(self.bench.exam.id)}
@@ -75,7 +76,7 @@ def room(database: Database) -> Iterator[Room]:
         serve(app) as running,
         httpx.Client(base_url=running.url, trust_env=False) as client,
     ):
-        yield Room(client, database, bench)
+        yield Room(client, database, bench, app)
 
 
 def principal(bench: Bench) -> Principal:
@@ -181,6 +182,18 @@ def test_a_document_that_carries_an_ins_is_an_access_to_it(
     carried = 3 if status is Status.QUALIFIEE else 0
     assert seen == [(room.bench.account.id, room.bench.exam.patient_id)] * carried
     evidence.add("01", "accesses.json", {"accesses": len(seen)})
+
+
+@pytest.mark.rem("RIS.INS.05", scenario="INS/va1.50.01")
+def test_a_document_that_carries_an_ins_asks_for_the_right_to_see_it(room: Room) -> None:
+    carried = room.draft()
+    room.sign(carried["id"])
+    intern = replace(principal(room.bench), permissions=permissions_of(Role.INTERN))
+    room.app.dependency_overrides[current_session] = lambda: intern
+    for artefact in ("n1", "n3", "pdf"):
+        refused = room.client.get(f"/reports/{carried['id']}/versions/1/{artefact}")
+        assert (refused.status_code, refused.json()["code"]) == (403, "role_denied")
+    assert room.client.get(f"/reports/{carried['id']}").status_code == 200
 
 
 @pytest.mark.rem("LOC-CRR-01")

@@ -39,9 +39,26 @@ class Notice:
     text: str = ""
 
 
+_RESERVES: Final = {
+    "PAM_QUAL_WITHOUT_INS": "Identité dite qualifiée, reçue sans INS.",
+    "PAM_INS_NOT_QUALIFIED": "INS non conservée : l'identité reçue n'est pas qualifiée.",
+    "PAM_INS_ON_SINGULAR_IDENTITY": "INS non conservée : identité douteuse ou fictive.",
+    "PAM_INS_INVALID": "INS non conservée : matricule ou autorité non valide.",
+    "PAM_RECORD_INACTIVE": "Dossier inactif chez l'émetteur.",
+    "FEED_TRAITS_NORMALISED": "Traits ramenés aux caractères permis.",
+    "FEED_DATE_INTERPRETED": "Date de naissance interprétée.",
+    "FEED_SENDER_NOT_TRUSTED": "Émetteur sans contrat de confiance : modification non appliquée.",
+    "FOREIGN_INS_TO_VERIFY": "INS à vérifier auprès d'INSi avant d'être conservée.",
+    "FEED_OUTDATED": "Une information plus récente est déjà appliquée.",
+    "FOREIGN_INS_ELSEWHERE": "INS déjà portée par un autre dossier.",
+    "FEED_MERGE_TO_DECIDE": "Fusion à décider par une personne.",
+    "HL7_NO_RETURN_LINK": "Aucune adresse de retour : la réponse applicative ne suivra pas.",
+}
+
+
 def warning(code: str) -> Notice:
-    """Return the notice of something that was integrated with a reserve."""
-    return Notice("W", code=code)
+    """Return the notice, in French, of something that was integrated with a reserve."""
+    return Notice("W", code=code, text=_RESERVES[code])
 
 
 def refusal(error: Refused) -> Notice:
