@@ -257,8 +257,9 @@ class SignInDesk:
             keep_situation=old.situation_id if old and same else None,
             native_challenge=native_challenge,
         )
-        if old is not None:
-            sessions.close(session, old, CloseReason.RENEWED if same else CloseReason.OTHER_PERSON)
+        if old is not None and old.closed_at is None:
+            reason = CloseReason.RENEWED if same else CloseReason.OTHER_PERSON
+            self._close(session, old, reason, origin)
         audit.record(
             session,
             "auth.login_success",

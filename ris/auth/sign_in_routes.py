@@ -39,7 +39,7 @@ class NativeCode(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str = Field(min_length=1, max_length=128)
-    verifier: str = Field(min_length=43, max_length=128)
+    verifier: str = Field(min_length=43, max_length=128, pattern=r"^[A-Za-z0-9._~-]+$")
 
 
 @router.get("/auth/psc/login", status_code=302)

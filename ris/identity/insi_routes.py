@@ -14,7 +14,17 @@ from sqlalchemy.orm import Session
 from ris.auth.dependencies import Principal
 from ris.auth.rights import Permission
 from ris.core.db import Database
-from ris.identity import calls, duplicates, insi_schemas, journals, retrieval, schemas, verification
+from ris.core.errors import RisError
+from ris.identity import (
+    calls,
+    duplicates,
+    insi_schemas,
+    journals,
+    retrieval,
+    schemas,
+    service,
+    verification,
+)
 from ris.identity.errors import InsAlreadyAttached
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi_desk import Calling, CardCallIn, calling
@@ -44,6 +54,7 @@ OwnTransactions = Annotated[Database, Depends(_database)]
     status_code=201,
     response_model=insi_schemas.RetrievalOut,
     summary="Rechercher l'INS (téléservice INSi)",
+    responses={502: {"description": "INSi refused the call, or its answer is incomplete."}},
 )
 @satisfies("RIS.INS.06", "RIS.INS.40", "RIS.INS.50")
 def search_insi(
@@ -84,6 +95,7 @@ def search_insi(
     status_code=201,
     response_model=insi_schemas.VerificationOut,
     summary="Vérifier l'INS (téléservice INSi)",
+    responses={502: {"description": "INSi refused the call, or its answer is incomplete."}},
 )
 @satisfies("RIS.INS.42", "RIS.INS.43")
 def verify_insi(
@@ -204,7 +216,10 @@ def read_insi_call(call_id: UUID, session: Db, principal: InsiCaller) -> insi_sc
     call, patient = journals.insi_call(session, call_id, actor=principal.actor)
     right = Permission.INS_READ in principal.permissions
     showable = ins_to_output(patient.identity) if right else None
-    return insi_schemas.answer_shown(call, showable)
+    made = insi_schemas.answer_shown(call, showable)
+    if made.ins is not None:
+        service.note_ins_shown(session, patient, actor=principal.actor)
+    return made
 
 
 @router.get("/identity-worklist", summary="Identités à revoir")
@@ -249,12 +264,19 @@ class _Act:
             by = calling(session, self._feature, self._principal, told, told.card)
         subject = ready.subject
         asked = self._asked(subject, ready.plain, by)
-        failure = asked[-1].error
+        outcome: Response | RisError | None = asked[-1].error
         with self._database.transaction() as session:
-            if failure is None:
-                return self._once_in(session)(who, lambda: keep(session, subject, asked, by))
-            keep(session, subject, asked, by)
-        raise failure
+            once = self._once_in(session)
+            try:
+                outcome = outcome or once.earlier(who)
+            except RisError as twin:
+                outcome = twin
+            if outcome is None:
+                return once(who, lambda: keep(session, subject, asked, by))
+            keep(session, subject, asked, by)  # failed, or answered by a twin: the calls were made
+        if isinstance(outcome, RisError):
+            raise outcome
+        return outcome
 
     def _asked(
         self, subject: Subject, plain: InsiQuery | None, by: Calling

@@ -164,12 +164,15 @@ def answer_shown(call: InsiCall, showable: Ins | None) -> InsiAnswerOut:
     given = Ins(told.get("matricule", ""), told.get("oid", ""))
     open_ = showable is not None and showable == given
     former = [Ins(**one) for one in told.get("history", ())] if open_ else []
+    returned: dict[str, Any] = told.get("returned", {})
+    # a refused answer (no code) was never read: whatever number it holds passed no gate
+    nobody = call.code is not None and not given.matricule and "INDIVIDU" not in returned
     return InsiAnswerOut(
         **call_shown(call).model_dump(),
         message_id=call.message_id,
         duration_ms=call.duration_ms,
         label=told.get("label", ""),
-        returned=told.get("returned", {}) if open_ or not given.matricule else {},
+        returned=returned if open_ or nobody else {},
         traits=InsiTraitsOut.model_validate(told) if "birth_family" in told else None,
         ins=_ins(given) if open_ else None,
         history=[_ins(one) for one in former],

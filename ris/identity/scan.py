@@ -5,6 +5,7 @@ Hostile input: the size in pixels is read before anything is unpacked, and no PD
 """
 
 import re
+import struct
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Final
@@ -21,7 +22,8 @@ _SIGNATURES: Final = {PNG: b"\x89PNG\r\n\x1a\n", JPEG: b"\xff\xd8\xff", PDF: b"%
 _DECODERS: Final = {PNG: ("PNG",), JPEG: ("JPEG",)}
 _JPEG_STREAM: Final = re.compile(rb"stream\r?\n(?=\xff\xd8\xff)")
 _BOMBS: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_BROKEN: Final = (OSError, ValueError, SyntaxError, EOFError)
+# what Pillow itself takes for a broken file when it opens one, and lets out when it reads on
+_BROKEN: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error)
 
 
 def symbols(content: bytes) -> tuple[str, ...]:

@@ -118,6 +118,10 @@ def parse_datamatrix(
     status_code=200,
     openapi_extra=_BODY,
     summary="Lire un datamatrix INS (page numérisée)",
+    responses={
+        413: {"description": "`SCAN_TOO_LARGE` or `SCAN_TOO_DETAILED`."},
+        415: {"description": "`SCAN_TYPE_REFUSED`: neither PNG, JPEG nor PDF."},
+    },
 )
 @satisfies()
 def scan_datamatrix(

@@ -13,6 +13,8 @@ from pydantic import AwareDatetime
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core import audit, clock
+from ris.identity.service import get as patient_of
+from ris.identity.service import note_ins_shown
 from ris.rem import satisfies
 from ris.reports import service
 from ris.reports.content import Sections, VersionKind
@@ -170,6 +172,8 @@ def read_artefact(
         patient_id=report.patient_id,
         detail={"artefact": artefact},
     )
+    if found[0].content["patient"]["ins"] is not None:
+        note_ins_shown(session, patient_of(session, report.patient_id), actor=principal.actor)
     return Response(getattr(found[0], artefact), media_type=_MEDIA[artefact])
 
 

@@ -78,8 +78,9 @@ def decode(cursor: str) -> tuple[Any, ...]:
     """Return the key of an opaque form. Raises `BadCursor`."""
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
         raise BadCursor from error
-    if not isinstance(found, list):
+    if not isinstance(found, list) or any(type(part) not in (str, int, float) for part in found):
         raise BadCursor
     return tuple(found)

@@ -247,6 +247,8 @@ def test_another_person_signing_in_closes_the_session_left_open(
     browser.sign_in(SECRETARY)
     browser.sign_in(RADIOLOGIST_A)
     assert browser.application.get("/v1/session").json()["ps_idnat"] == RADIOLOGIST_A.ps_idnat
+    closed = site.trace("auth.session_closed")[-1]
+    assert (closed.actor_ps_idnat, closed.reason) == (SECRETARY.ps_idnat, "other_person")
     assert browser.sign_in(RADIOLOGIST_B).status_code == 403
 
 

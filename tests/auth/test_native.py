@@ -110,3 +110,8 @@ def test_the_code_is_kept_as_a_hash(site: Site, browser: Browser) -> None:
         row = session.scalars(select(RisSession)).one()
     assert row.token_hash == cookies.digest(code)
     assert code not in repr(vars(row))
+
+
+def test_a_verifier_that_is_none_is_refused_by_name(site: Site) -> None:
+    answer = site.browser().application.post(FETCH, json={"code": "c", "verifier": "é" * 43})
+    assert answer.status_code == 422

@@ -239,6 +239,14 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def late_profile() -> bytes:
+    """A PNG whose colour profile is empty and comes after the image."""
+    page = drawn(PAPER)
+    head, name, end = page.rpartition(b"\0\0\0\0IEND")
+    crc = struct.pack(">I", zlib.crc32(b"iCCP"))
+    return head + b"\0\0\0\0iCCP" + crc + name + end
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
@@ -247,6 +255,7 @@ def bomb() -> bytes:
         (b"\x89PNG\r\n\x1a\n" + bytes(50), 422, "SCAN_UNREADABLE"),
         (drawn(PAPER)[:400], 422, "SCAN_UNREADABLE"),
         (b"\xff\xd8\xff\xe0" + bytes(50), 422, "SCAN_UNREADABLE"),
+        (late_profile(), 422, "SCAN_UNREADABLE"),
         (b"%PDF-1.7\nno scan", 422, "SCAN_UNREADABLE"),
         (bomb(), 413, "SCAN_TOO_DETAILED"),
         (bytes(5_000_001), 413, "SCAN_TOO_LARGE"),

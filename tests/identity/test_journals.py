@@ -1,17 +1,25 @@
 """The journals of identity over the API: by period, account and patient, to who has the right."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from ris.auth.rights import Permission, Role
 from ris.core import clock
 from ris.core.db import Database
 from ris.identity import disclosures
+from ris.identity.model import InsiCall
 from ris.rem.evidence import Evidence
-from tests.identity.conftest import Desk
+from ris.sandbox.faults import Fault
+from ris.sandbox.insi import BY_TRAITS, result
+from ris.sandbox.insi_people import Person
+from tests.identity.conftest import Desk, Insi
 from tests.identity.test_api_conventions import pages
 from tests.identity.test_routes import (
     MATRICULE,
@@ -123,6 +131,66 @@ def test_all_that_insi_returned_is_read_once_the_identity_is_qualified(
     unknown = api.get(f"/insi-calls/{patient['id']}")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "INSI_CALL_NOT_FOUND")
     evidence.add("01", "answer.json", full)
+
+
+@pytest.mark.rem("RIS.INS.03", scenario="INS/va1.39.01")
+def test_an_ins_read_in_an_answer_of_insi_is_an_access_to_it(
+    desk: Desk, evidence: Evidence
+) -> None:
+    api, auditor = desk(), desk(Role.AUDITOR)
+    patient = recovered(api)
+    (call,) = rows(api, f"/patients/{patient['id']}/insi-calls")
+    path = f"/insi-calls/{call['id']}"
+    assert api.get(path).json()["ins"] is None
+    assert rows(auditor, "/ins-accesses") == []
+    validate(api, patient)
+    before = rows(auditor, "/ins-accesses")
+    assert desk(less=frozenset({Permission.INS_READ})).get(path).json()["ins"] is None
+    assert rows(auditor, "/ins-accesses") == before
+    reader = desk(Role.RADIOLOGIST)
+    assert reader.get(path).json()["ins"]["matricule"] == MATRICULE
+    (line,) = rows(auditor, "/ins-accesses")[len(before) :]
+    assert (line["role"], line["patient_id"]) == ("RADIOLOGIST", patient["id"])
+    evidence.add("01", "access.json", line)
+
+
+@pytest.mark.rem("RIS.INS.37", scenario="INS/va1.59.01")
+@pytest.mark.parametrize(
+    ("code", "lost", "status"), [("00", {"oid": ""}, 502), ("07", {}, 502), ("02", {}, 201)]
+)
+def test_an_answer_of_insi_that_could_not_be_read_shows_no_number(
+    desk: Desk, insi: Insi, database: Database, *, code: str, lost: Json, status: int
+) -> None:
+    api = desk()
+    patient = create(api)
+    person = Person("PAT-TROIS", "DOMINIQUE", "F", "1979-03-28", "63220", MATRICULE)
+    insi.state.scripted.append(result(code, replace(person, **lost)))
+    assert api.post(f"/patients/{patient['id']}/insi-search", json={}).status_code == status
+    with database.transaction() as session:
+        call = session.scalars(select(InsiCall).order_by(InsiCall.at)).all()[0]
+        assert MATRICULE[:13] in str(call.answer), "all that came back is kept"
+        path = f"/insi-calls/{call.id}"
+    assert MATRICULE[:13] not in api.get(path).text
+
+
+@pytest.mark.rem("RIS.INS.40", scenario="INS/va1.38.02")
+def test_a_call_made_twice_under_one_key_is_written_twice(
+    desk: Desk, insi: Insi, evidence: Evidence
+) -> None:
+    api = desk()
+    patient = create(api)
+    insi.faults.inject(BY_TRAITS, Fault(kind="delay", times=2, seconds=3))
+    path, key = f"/patients/{patient['id']}/insi-search", {"Idempotency-Key": "impatient"}
+    with ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(api.post, path, json={}, headers=key)]
+        while not insi.faults.suffered:  # the first is waiting for INSi: the user tries again
+            time.sleep(0.02)
+        sent.append(pool.submit(api.post, path, json={}, headers=key))
+        answers = [one.result() for one in sent]
+    assert {one.status_code for one in answers} <= {201, 409}
+    made = rows(api, f"/patients/{patient['id']}/insi-calls")
+    assert len(made) == len(insi.state.requests) == 2
+    evidence.add("02", "twins.json", {"calls": made})
 
 
 def test_reading_a_journal_is_on_the_journal_and_wants_its_right(desk: Desk) -> None:

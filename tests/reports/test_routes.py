@@ -1,7 +1,7 @@
 """The HTTP face of the reports: ETags, refusals, stored bytes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.core import clock, ids
+from ris.core.audit import AuditEvent
 from ris.core.db import Database
+from ris.identity.values import Status
 from ris.rem.evidence import Evidence
 from ris.reports import freeze, service
 from ris.reports.routes import router
@@ -21,7 +24,7 @@ from ris.reports.settings import ReportSettings
 from ris.sandbox.server import serve
 from ris.web import problems
 from tests.reports.conftest import Bench, make_bench
-from tests.reports.sample import AT, RADIOLOGIST
+from tests.reports.sample import AT, PATIENT, RADIOLOGIST
 
 SETTINGS = ReportSettings()
 DRAFT = {"title": "Scanner", "sections": {"conclusion": "Normal."}}
@@ -48,11 +51,11 @@ class Room:
         self.etag = answer.headers.get("ETag", self.etag)
         return answer
 
-    def sign(self, report_id: str) -> None:
+    def sign(self, report_id: str, **changes: Any) -> None:
         with self.database.transaction() as session:
             report = service.get(session, report_id, lock=True)
             freeze.freeze(
-                session, report, self.bench.inputs(),
+                session, report, self.bench.inputs(**changes),
                 signed_by=self.bench.account.id, at=AT, settings=SETTINGS,
             )  # fmt: skip
         self.etag = self.client.get(f"/reports/{report_id}").headers["ETag"]
@@ -160,6 +163,24 @@ def test_the_stored_bytes_are_served(artefact: str, start: bytes, media: str, ro
     assert answer.content.startswith(start)
     assert answer.headers["content-type"].startswith(media)
     assert room.client.get(f"{path}/2/{artefact}").status_code == 404
+
+
+@pytest.mark.rem("RIS.INS.03", scenario="INS/va1.39.01")
+@pytest.mark.parametrize("status", [Status.QUALIFIEE, Status.RECUPEREE])
+def test_a_document_that_carries_an_ins_is_an_access_to_it(
+    status: Status, room: Room, evidence: Evidence
+) -> None:
+    report = room.draft()
+    room.sign(report["id"], patient=replace(PATIENT, status=status))
+    for artefact in ("n1", "n3", "pdf"):
+        room.client.get(f"/reports/{report['id']}/versions/1/{artefact}").raise_for_status()
+    with room.database.transaction() as session:
+        read = AuditEvent.action == "ins.read"
+        lines = session.scalars(select(AuditEvent).where(read)).all()
+        seen = [(line.actor_id, line.patient_id) for line in lines]
+    carried = 3 if status is Status.QUALIFIEE else 0
+    assert seen == [(room.bench.account.id, room.bench.exam.patient_id)] * carried
+    evidence.add("01", "accesses.json", {"accesses": len(seen)})
 
 
 @pytest.mark.rem("LOC-CRR-01")

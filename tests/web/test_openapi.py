@@ -11,6 +11,7 @@ from ris.web.openapi import complete
 
 PUBLIC: Final = {
     "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
+    "/auth/card/login",
     "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
     "/healthz", "/readyz", "/metrics", "/fhir/metadata",
 }  # fmt: skip
@@ -46,6 +47,13 @@ def test_a_versioned_change_tells_412_428_and_its_etag(document: dict[str, Any])
     assert {"404", "409", "412", "422", "428"} <= set(change["responses"])
     assert "ETag" in change["responses"]["200"]["headers"]
     assert change["x-permission"] == "exam.write"
+
+
+def test_every_refusal_told_in_words_is_among_the_answers(document: dict[str, Any]) -> None:
+    for path, method, one in operations(document):
+        told = set(re.findall(r"\b(4\d\d|50[0-4])\b", one.get("description", "")))
+        if path != "/readyz":
+            assert told <= set(one["responses"]), (method, path)
 
 
 def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:

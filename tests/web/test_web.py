@@ -1,6 +1,8 @@
 """The HTTP conventions of engineering.md §3, through a small application of their own."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Callable
 
 import httpx
@@ -189,8 +191,13 @@ def test_pages_follow_each_other_by_key(client: httpx.Client) -> None:
     assert seen == list(range(7))
 
 
-def test_a_made_up_cursor_is_refused(client: httpx.Client) -> None:
-    answer = client.get("/v1/numbers?after=%C3%A9")
+def made_up(key: list[object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+@pytest.mark.parametrize("after", ["é", *map(made_up, ([True], [None], ["\ud800"], [["a"]]))])
+def test_a_made_up_cursor_is_refused(client: httpx.Client, after: str) -> None:
+    answer = client.get("/v1/numbers", params={"after": after})
     assert (answer.status_code, answer.json()["code"]) == (422, "BAD_CURSOR")
 
 

@@ -84,6 +84,8 @@ def patient_of(body: bytes) -> Json:
         raise BadRequest("Une ressource Patient est attendue.", code="FHIR_RESOURCE_TYPE")
     try:
         _model()(told)
+    except RecursionError:
+        raise BadRequest("Ressource trop imbriquée.", code="FHIR_JSON") from None
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_input=False)) from None
     return told

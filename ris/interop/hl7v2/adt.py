@@ -11,6 +11,7 @@ from ris.identity.feed import Inbound, InboundEvent, LocalId
 from ris.interop.hl7v2 import pid as reading
 from ris.interop.hl7v2.errors import (
     CARDINALITY,
+    DATA_TYPE,
     REQUIRED,
     UNSUPPORTED_EVENT,
     UNSUPPORTED_MESSAGE,
@@ -30,6 +31,7 @@ EVENTS: Final = {
     "ORM": frozenset({"O01"}),
     "ORU": frozenset({"R01"}),
 }
+_EARLIEST: Final = 1900
 VERSIONS: Final = ("2.3", "2.4", "2.5", "2.6")
 
 
@@ -79,7 +81,7 @@ def read(message: Message, *, sender: str, received_at: datetime) -> Reading:
         absorbed=_absorbed(message),
         address=reading.read_address(patient),
         phone=reading.read_phone(patient),
-        occurred_at=_occurred_at(message, patient),
+        occurred_at=_occurred_at(message, patient, received_at),
         data="" if message.msh.text(9, 1) == "ADT" else message.msh.text(9, 1),
     )
     return Reading(inbound, complement)
@@ -118,11 +120,20 @@ def _absorbed(message: Message) -> LocalId | None:
     return found[0]
 
 
-def _occurred_at(message: Message, patient: Segment) -> datetime | None:
-    """Return when the sender recorded the event: EVN-2, else PID-33, else MSH-7."""
+def _occurred_at(message: Message, patient: Segment, received_at: datetime) -> datetime | None:
+    """Return when the sender recorded the event: EVN-2, else PID-33, else MSH-7.
+
+    Never after *received_at*: one message of a clock ahead would outdate all that follow it.
+    Raises `Refused` before 1900: the base would hold what it cannot give back.
+    """
     event = message.segment("EVN")
-    return (
+    told = (
         reading.instant(event.text(2), "EVN^1^2")
         or reading.instant(patient.text(33), "PID^1^33")
         or reading.instant(message.msh.text(7), "MSH^1^7")
     )
+    if told is None:
+        return None
+    if told.year < _EARLIEST:
+        raise Refused(DATA_TYPE, "EVN^1^2", "Horodatage impossible.")
+    return min(told, received_at)

@@ -76,9 +76,10 @@ def control_of(msh: Segment) -> tuple[str, str, str]:
 
     Raises `Refused` without a control id: nothing could make a repetition harmless.
     """
-    if _CONTROL.search("".join(msh.fields)):
-        raise Refused(DATA_TYPE, "MSH^1", "Caractère de contrôle interdit.")
     control = msh.text(10)
+    escaped = (msh.text(9, 1), msh.text(9, 2), control)  # \X00\ is one only once it is read
+    if _CONTROL.search("".join((*msh.fields, *escaped))):
+        raise Refused(DATA_TYPE, "MSH^1", "Caractère de contrôle interdit.")
     if not control or len(control) > 199:
         raise Refused(REQUIRED, "MSH^1^10", "Identifiant de message (MSH-10) absent ou trop long.")
     return msh.raw(3)[:227], msh.raw(4)[:227], control

@@ -4,6 +4,7 @@ Store and application are one transaction in original mode, so that AA says "com
 mode (MSH-15) the answer says "stored" and `apply_waiting` follows. Sockets are `mllp.py`.
 """
 
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -44,6 +45,7 @@ from ris.rem import satisfies
 APPLIER: Final = 0x5249_5337  # "RIS7": one applier at a time keeps the order of arrival
 _TRIES: Final = 5
 _ENHANCED: Final = frozenset({"AL", "ER", "SU"})
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]{0,10}")
 _TOO_LONG: Final = Refused(DATA_TYPE, "PID", "Une valeur dépasse la longueur admise.")
 _PLACES: Final = {
     "/birth_family": "PID^1^5", "/first_birth_given": "PID^1^5", "/birth_given_names": "PID^1^5",
@@ -356,9 +358,12 @@ def outcome(received: Received, complement: Complement) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the codes of a ZFD as JSON; the lunar birth date is a trait and stays out."""
+    """Return the codes of a ZFD as JSON; the lunar birth date is a trait and stays out.
+
+    So does a text that is no code: nothing tells what a sender wrote there, and this is not sealed.
+    """
     return {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in values.items()
-        if name != "lunar"
+        if name != "lunar" and (not isinstance(value, str) or _CODE.fullmatch(value))
     }

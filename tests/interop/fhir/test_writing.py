@@ -201,6 +201,15 @@ def test_what_a_record_cannot_hold_is_refused_never_dropped(
         (b'{"resourceType":"Patient","name":[]}', 400, "FHIR_JSON"),
         (b"\xff\xfe{}", 400, "FHIR_JSON"),
         (b"[" * 20_000, 400, "FHIR_JSON"),
+        (
+            b'{"resourceType":"Patient","extension":['
+            + b'{"url":"urn:x","extension":[' * 250
+            + b'{"url":"urn:x","valueString":"a"}'
+            + b"]}" * 250
+            + b"]}",
+            400,
+            "FHIR_JSON",
+        ),
         (b"[]", 400, "FHIR_RESOURCE_TYPE"),
         (b'{"resourceType":"Observation"}', 400, "FHIR_RESOURCE_TYPE"),
         (b'{"resourceType":"Patient","foo":1}', 422, "INVALID"),

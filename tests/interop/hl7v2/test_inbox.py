@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from ris.core import clock
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
 from ris.identity.model import IdentityHistory, Patient
@@ -314,3 +316,49 @@ def test_settled_messages_are_purged_when_old(inbox: Inbox) -> None:
     assert inbox.purge() == 0
     assert old.purge() == 1
     assert row(inbox.database, "C2").state == Hl7State.RECEIVED
+
+
+def test_a_sender_whose_clock_was_ahead_once_is_heard_again(inbox: Inbox) -> None:
+    inbox.receive(message(control="C1", recorded="20990101000000"))
+    answer = inbox.receive(message("ADT^A31^ADT_A05", control="C2", names="AUTRE^ANNE^ANNE^^^^L"))
+    assert told(answer) == ("AA", [("W", "207", "", "FEED_OUTDATED")])
+    later = f"{clock.now() + timedelta(minutes=1):%Y%m%d%H%M%S}+0000"
+    heard = inbox.receive(message("ADT^A31^ADT_A05", control="C3", status="DOUT", recorded=later))
+    assert told(heard) == ("AA", [])
+    assert patients(inbox.database)[0].attributes == ["douteuse"]
+
+
+@pytest.mark.parametrize("recorded", ["00010101000000", "18991231000000"])
+def test_an_impossible_instant_does_not_close_a_record_for_ever(
+    inbox: Inbox, recorded: str
+) -> None:
+    answer = inbox.receive(message(control="C1", recorded=recorded))
+    assert told(answer)[0] == "AE"
+    assert told(answer)[1][0][2] == "EVN^1^2"
+    assert told(inbox.receive(message(control="C2"))) == ("AA", [])
+    assert told(inbox.receive(message("ADT^A31^ADT_A05", control="C3"))) == ("AA", [])
+
+
+def test_the_last_instant_of_the_calendar_does_not_close_a_record_for_ever(inbox: Inbox) -> None:
+    answer = inbox.receive(message(control="C1", recorded="99991231235959-1200"))
+    assert told(answer) == ("AA", [])
+    assert told(inbox.receive(message("ADT^A31^ADT_A05", control="C2")))[0] == "AA"
+
+
+@pytest.mark.parametrize("said", [{"control": "C\\X00\\1"}, {"event": "ADT^A28\\X00\\^ADT_A05"}])
+def test_a_control_character_in_an_escape_of_the_header_is_refused_for_good(
+    inbox: Inbox, said: dict[str, str]
+) -> None:
+    answer = inbox.receive(message(**said))
+    assert told(answer)[0] == "AE"
+    with inbox.database.transaction() as session:
+        event = session.scalars(select(AuditEvent).filter_by(action="hl7.refused")).one()
+    assert event.outcome == "failure"
+
+
+def test_a_text_in_place_of_a_code_is_not_kept_in_clear(inbox: Inbox) -> None:
+    zfd = "ZFD|||279035121518989|N|INSI|20240101|279035121518989"
+    inbox.receive(message(zfd=zfd))
+    kept = row(inbox.database, "C1").outcome
+    assert kept["zfd"]["mode"] == "INSI"
+    assert "279035121518989" not in str(kept)
