@@ -1,8 +1,9 @@
-"""`python -m tests.mutation [part of a module's name]`: does a test notice each small wrong?
+"""`python -m tests.mutation [part of a module's name | kept]`: does a test notice each small wrong?
 
 Every mutant gets a process of its own where the module is imported as mutated and its tests run
-until one fails. Writes `docs/mutants-identity.md` for a whole run; ends with 1 when a mutant lives
-that `explained.py` does not account for.
+until one fails. Writes `docs/mutants-identity.md` for a whole run, and for `kept`, which plays
+nothing and tells what cut runs left; ends with 1 when a mutant lives that `explained.py` does not
+account for.
 """
 
 import ast
@@ -133,8 +134,10 @@ def outcomes(listed: Sequence[Mutant]) -> Iterator[Outcome]:
                 yield Outcome(mutant, alive=process.exitcode == 0, slow=late)
 
 
-def played(module: str, members: Mapping[str, Sequence[str]]) -> list[Outcome]:
-    """Return the outcomes of a module; those of a run that was cut are kept in `var/mutants`."""
+def played(
+    module: str, members: Mapping[str, Sequence[str]], *, only_kept: bool
+) -> tuple[int, list[Outcome]]:
+    """Return how many mutants a module has, and the outcomes: all, or those `var/mutants` kept."""
     source = (ROOT / IDENTITY / module).read_text(encoding="utf-8")
     every = mutants(IDENTITY + module, source, members)
     listed = [one for one in every if one.place in PLACES.get(module, (one.place,))]
@@ -142,7 +145,7 @@ def played(module: str, members: Mapping[str, Sequence[str]]) -> list[Outcome]:
     names = {one: digest(one.source, *tests) for one in listed}
     kept = ROOT / "var" / "mutants" / f"{module.replace('/', '.')}.json"
     marks = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    left = [one for one in listed if names[one] not in marks]
+    left = [one for one in listed if names[one] not in marks and not only_kept]
     sound = Mutant(IDENTITY + module, "module", 0, "nothing", source)
     if left and not next(outcomes([sound])).alive:
         sys.exit(f"{module}: its tests fail without any mutation")
@@ -150,7 +153,8 @@ def played(module: str, members: Mapping[str, Sequence[str]]) -> list[Outcome]:
     for one in outcomes(left):
         marks[names[one.mutant]] = one.alive, one.slow
         kept.write_text(json.dumps(marks), encoding="utf-8")
-    return [Outcome(one, *marks[names[one]]) for one in listed]
+    done = [Outcome(one, *marks[names[one]]) for one in listed if names[one] in marks]
+    return len(listed), done
 
 
 def digest(*sources: str) -> str:
@@ -170,9 +174,12 @@ def main(wanted: str) -> int:
         sys.exit("PRELOADED brings in what is to be mutated")
     told = [path.read_text(encoding="utf-8") for path in (ROOT / IDENTITY).glob("*.py")]
     found: list[Outcome] = []
-    for module in (one for one in LANE if wanted in one):
+    totals: dict[str, int] = {}
+    whole = wanted in ("", "kept")
+    for module in (one for one in LANE if whole or wanted in one):
         start = time.monotonic()
-        done = played(module, enums(told))
+        total, done = played(module, enums(told), only_kept=wanted == "kept")
+        totals[IDENTITY + module] = total
         found += done
         living = [one.mutant for one in done if one.alive]
         took = time.monotonic() - start
@@ -181,8 +188,9 @@ def main(wanted: str) -> int:
             reason = EXPLAINED.get(one.key, "UNEXPLAINED")
             sys.stdout.write(f"  {one.place}:{one.line}  {one.change}  [{reason}]\n")
         sys.stdout.flush()
-    if not wanted:
-        (ROOT / "docs" / "mutants-identity.md").write_text(page(found, EXPLAINED), encoding="utf-8")
+    if whole:
+        text = page(found, totals, EXPLAINED)
+        (ROOT / "docs" / "mutants-identity.md").write_text(text, encoding="utf-8")
     return int(any(one.alive and one.mutant.key not in EXPLAINED for one in found))
 
 
