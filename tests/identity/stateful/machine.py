@@ -56,7 +56,9 @@ EDITS: tuple[Mapping[str, str], ...] = (
     {"sex": "I"}, {"birth_place": "99999"}, {"first_birth_given": "AUTRE"},
     {"phone": "0102030405"}, {"billing_number": "253072B07300470"},
 )  # fmt: skip
-SILENT = ("/openapi.json", "/v1/rem", "/auth/psc/", "/metrics", "/health")  # of no patient
+SILENT = (  # of no patient
+    "/openapi.json", "/v1/rem", "/auth/psc/", "/auth/card", "/metrics", "/health",
+)  # fmt: skip
 Json = dict[str, Any]
 AT = st.integers(0, 5)
 PEOPLE = st.sampled_from(KNOWN)
