@@ -15,13 +15,13 @@ from fastapi import Depends, FastAPI
 
 import ris
 from ris import upkeep
-from ris.auth.card_desk import CardDesk
-from ris.auth.card_routes import router as card_router
-from ris.auth.card_trust import CardTrust
-from ris.auth.ciba_routes import router as ciba_router
+from ris.auth.card.desk import CardDesk
+from ris.auth.card.routes import router as card_router
+from ris.auth.card.trust import CardTrust
+from ris.auth.ciba.routes import router as ciba_router
 from ris.auth.dependencies import require
-from ris.auth.directory import Directory
-from ris.auth.journal_routes import router as journal_router
+from ris.auth.directory.service import Directory
+from ris.auth.journal.routes import router as journal_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
@@ -47,20 +47,20 @@ from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
 from ris.dmp.settings import DmpSettings
-from ris.identity.bulk_routes import router as bulk_router
+from ris.identity.bulk.routes import router as bulk_router
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
 from ris.identity.copies.routes import router as copies_router
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_routes import router as foreign_router
-from ris.identity.insi import InsiClient
-from ris.identity.insi_circuit import Circuit
-from ris.identity.insi_state_routes import router as insi_state_router
-from ris.identity.insi_values import CallMode
+from ris.identity.foreign.routes import router as foreign_router
+from ris.identity.insi.circuit import Circuit
+from ris.identity.insi.client import InsiClient
+from ris.identity.insi.state_routes import router as insi_state_router
+from ris.identity.insi.values import CallMode
 from ris.identity.journal_routes import router as identity_journal_router
+from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
-from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.fhir import openapi as fhir_openapi

@@ -22,7 +22,8 @@ from pydantic_settings import SettingsError
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from ris import app as root
-from ris.auth import accounts, card_listener, structures
+from ris.auth import accounts, structures
+from ris.auth.card import listener as card_listener
 from ris.auth.rights import Role
 from ris.core import audit, audit_anchor, backup, logs, resealing, schema
 from ris.core.crypto import Keyring, Sealer

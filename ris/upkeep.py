@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ris.auth import upkeep as sign_ins
-from ris.auth.card_settings import CardSettings
+from ris.auth.card.settings import CardSettings
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
 from ris.core.download import refresh_crls
 from ris.core.settings import HttpSettings
 from ris.diffusion.wiring import Upkeep
-from ris.identity.bulk_run import BulkVerifications
+from ris.identity.bulk.run import BulkVerifications
 from ris.identity.copies import purge
 from ris.identity.copies.feature import CopyFeature
-from ris.identity.duplicate_scan import EVERY_S as DUPLICATES_EVERY_S
-from ris.identity.duplicate_scan import DuplicateScan
+from ris.identity.duplicates.scan import EVERY_S as DUPLICATES_EVERY_S
+from ris.identity.duplicates.scan import DuplicateScan
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_check import ForeignChecks
-from ris.identity.propagation_run import Propagator
+from ris.identity.foreign.check import ForeignChecks
+from ris.identity.propagation.run import Propagator
 from ris.interop.hl7v2.client import Sender
 from ris.interop.hl7v2.group import Group
 from ris.interop.hl7v2.replies import Replies

@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from ris.auth.directory import name_account
+from ris.auth.directory.service import name_account
 from ris.auth.errors import AccountSuspended, EnrolUnknown, IdentityConflict, RoleDenied
 from ris.auth.identifiers import PersonKind, is_ps_idnat, person
 from ris.auth.model import Account, AccountIdentifier, AccountStatus, Situation
+from ris.auth.psc.userinfo import Identity
 from ris.auth.rights import Role, profession_allows
-from ris.auth.userinfo import Identity
 from ris.core import audit, clock
 from ris.core.errors import Forbidden, Invalid
 from ris.rem import satisfies

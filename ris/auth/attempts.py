@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ris.auth import cookies
 from ris.auth.errors import OidcStateInvalid
 from ris.auth.model import LoginAttempt
-from ris.auth.psc import Secrets
+from ris.auth.psc.client import Secrets
 from ris.core import clock, ids
 from ris.core.crypto import Sealer
 

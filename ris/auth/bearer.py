@@ -1,7 +1,8 @@
 """API callers that bring a Pro Santé Connect access token: who they are, here (auth.md §6).
 
 The token is introspected, the answer kept for a few seconds by its hash; the account is read anew
-at each request. Rights and HTTP are in `dependencies.py`; the rules on claims `introspection.py`.
+at each request. Rights and HTTP are in `dependencies.py`; the rules on claims in
+`psc/introspection.py`.
 """
 
 import hashlib
@@ -14,11 +15,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.auth import accounts, introspection, situations, userinfo
+from ris.auth import accounts, situations
 from ris.auth.errors import PscProtocolError, PscUnavailable, TokenRefused, TooManyAttempts
-from ris.auth.introspection import Bearer
 from ris.auth.model import Account, Situation
-from ris.auth.psc import PscClient
+from ris.auth.psc import introspection, userinfo
+from ris.auth.psc.client import PscClient
+from ris.auth.psc.introspection import Bearer
 from ris.auth.settings import AuthSettings
 from ris.core import audit, clock
 from ris.core.audit import Actor

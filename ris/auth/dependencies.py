@@ -14,7 +14,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from ris.auth import accounts, cookies, sessions, situations, token_binding
+from ris.auth import accounts, cookies, sessions, situations
 from ris.auth.errors import (
     CredentialsAmbiguous,
     CsrfRefused,
@@ -25,6 +25,7 @@ from ris.auth.errors import (
     TokenRefused,
 )
 from ris.auth.model import Account
+from ris.auth.psc import token_binding
 from ris.auth.rights import LABELS, Permission, Role, permissions_of
 from ris.auth.service import SignInDesk, proof
 from ris.auth.settings import AuthSettings

@@ -1,6 +1,6 @@
 """HTTP of sessions, accounts, certificates and directory, under `/v1`.
 
-The addresses without a session (sign-in and logout) are in `sign_in_routes.py`, `ciba_routes.py`.
+The addresses without a session (sign-in and logout) are in `sign_in_routes.py`, `ciba/routes.py`.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ris.auth import accounts, cookies, sessions, situations
 from ris.auth.dependencies import Principal, desk_of, own_session, require
-from ris.auth.directory import Directory
+from ris.auth.directory.service import Directory
 from ris.auth.model import Account, RisSession
 from ris.auth.rights import Permission
 from ris.auth.schemas import (

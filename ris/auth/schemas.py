@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ris.auth.directory_values import DirectoryEntry
+from ris.auth.directory.values import DirectoryEntry
 from ris.auth.model import Account, AccountStatus, Situation
 from ris.auth.rights import Permission, Role
 

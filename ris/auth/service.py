@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from ris.auth import accounts, attempts, back_channel, sessions, situations, userinfo
+from ris.auth import accounts, attempts, sessions, situations
 from ris.auth.bearer import BearerDesk
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
 from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession, Situation
 from ris.auth.production import refuse_test_settings
-from ris.auth.psc import PscClient, SignIn, challenge_of
-from ris.auth.psc_link import PscLink
+from ris.auth.psc import back_channel, userinfo
+from ris.auth.psc.client import PscClient, SignIn, challenge_of
+from ris.auth.psc.link import PscLink
 from ris.auth.rang import CertificatePool
 from ris.auth.settings import AuthSettings
 from ris.core import audit, clock, http

@@ -14,10 +14,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.auth import cookies, psc_link, situations
+from ris.auth import cookies, situations
 from ris.auth.errors import NotAuthenticated, OidcStateInvalid, SessionExpired, SessionLocked
 from ris.auth.model import Account, AccountStatus, CloseReason, RisSession, Situation
-from ris.auth.psc import SignIn
+from ris.auth.psc import link as psc_link
+from ris.auth.psc.client import SignIn
 from ris.auth.settings import AuthSettings
 from ris.core import clock, ids
 from ris.core.crypto import Sealer

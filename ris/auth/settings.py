@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from ris.auth.card_settings import CardSettings
+from ris.auth.card.settings import CardSettings
 from ris.auth.rights import Permission, Role
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ris.auth import structures
 from ris.auth.errors import StructureUnusable
 from ris.auth.model import Account, Situation
-from ris.auth.userinfo import Activity, Identity
+from ris.auth.psc.userinfo import Activity, Identity
 from ris.auth.values import Address, Professional, Structure
 from ris.core import clock
 from ris.core.errors import NotFound

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ris.auth import sessions
-from ris.auth.ciba_model import CibaRequest, SeenLogout
+from ris.auth.ciba.model import CibaRequest, SeenLogout
 from ris.auth.model import CloseReason, LoginAttempt, RisSession
 from ris.auth.settings import AuthSettings
 from ris.core import audit, clock

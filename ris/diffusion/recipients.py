@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from ris.auth import directory
+from ris.auth.directory import service as directory
 from ris.auth.values import Professional
 from ris.mss import whitelist
 from ris.mss.address import choose_mailbox

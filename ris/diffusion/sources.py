@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.auth import directory
+from ris.auth.directory import service as directory
 from ris.auth.values import Professional
 from ris.core import clock
 from ris.core.errors import NotFound, Stale

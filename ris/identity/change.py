@@ -9,7 +9,7 @@ from ris.core import ids
 from ris.core.audit import Actor
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import IdentityHistory, Patient
-from ris.identity.propagation import enqueue
+from ris.identity.propagation.queue import enqueue
 from ris.identity.states import Event, InsEffect, transition
 from ris.identity.values import Ins, Status
 from ris.rem import satisfies

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.identity.propagation_model import InsDisclosure
+from ris.identity.propagation.model import InsDisclosure
 from ris.rem import satisfies
 
 

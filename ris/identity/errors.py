@@ -1,6 +1,6 @@
 """Why an act on an identity is refused. Codes are those of ins.md §11; messages are French.
 
-What INSi or a call of it refuses is in `insi_errors.py`.
+What INSi or a call of it refuses is in `insi/errors.py`.
 """
 
 from ris.core.errors import Conflict, Forbidden, Invalid, NotFound

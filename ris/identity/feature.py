@@ -13,9 +13,9 @@ from cryptography import x509
 from sqlalchemy.orm import Session
 
 from ris.core.errors import NotConfigured
-from ris.identity.bulk_values import LotAnswer, LotItem
+from ris.identity.bulk.values import LotAnswer, LotItem
 from ris.identity.errors import DegradedNotNeeded, RiIsExternal
-from ris.identity.insi_values import Caller, InsiAnswer, Query
+from ris.identity.insi.values import Caller, InsiAnswer, Query
 from ris.identity.settings import IdentitySettings
 from ris.identity.states import Event
 from ris.identity.values import Status
@@ -46,7 +46,7 @@ class Sent:
 
 
 class InsiGateway(Protocol):
-    """The port to INSi; `ris.identity.insi.InsiClient` is the real one."""
+    """The port to INSi; `ris.identity.insi.client.InsiClient` is the real one."""
 
     def search(self, query: Query, *, caller: Caller, message_id: str) -> InsiAnswer:
         """Return INSi's answer; raises `RemoteError` subclasses, never a false "none found"."""

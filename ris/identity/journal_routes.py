@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from ris.identity import insi_schemas, journals, schemas
+from ris.identity import journals, schemas
+from ris.identity.insi import schemas as insi_schemas
 from ris.identity.record_schemas import AccessOut, ChangeOut, DisclosureOut, access_shown
 from ris.identity.route_inputs import Auditor, InsReader
 from ris.rem import satisfies

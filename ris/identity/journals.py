@@ -1,7 +1,7 @@
 """The journals of identity, read page by page: changes, INSi calls, accesses to an INS, partners.
 
-Each reading is itself journaled. What writes them: `change.py`, `calls.py`, `disclosures.py`, and
-`ris.core.audit` for the accesses.
+Each reading is itself journaled. What writes them: `change.py`, `insi/calls.py`,
+`disclosures.py`, and `ris.core.audit` for the accesses.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ris.core.audit import Actor, AuditEvent, record
 from ris.identity import service
-from ris.identity.insi_errors import InsiCallNotFound
+from ris.identity.insi.errors import InsiCallNotFound
 from ris.identity.model import IdentityHistory, InsiCall, Patient
-from ris.identity.propagation_model import InsDisclosure
+from ris.identity.propagation.model import InsDisclosure
 from ris.rem import satisfies
 from ris.web.pages import BadCursor, PageQuery
 

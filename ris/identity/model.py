@@ -18,7 +18,7 @@ from ris.auth.values import Address
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
 from ris.core.sealed import Digest, Kept, Plain, Sealed, sealed_json, sealed_text
-from ris.identity.insi_values import CallMode, Subject
+from ris.identity.insi.values import CallMode, Subject
 from ris.identity.states import Event
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 

@@ -7,9 +7,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ris.auth.dependencies import Principal
 from ris.core.audit import record
-from ris.identity import collisions, duplicates, merge, propagation_run, service
-from ris.identity.merge_model import CollisionState, IdentityCollision, PairState
-from ris.identity.propagation_model import IdentityOutbox
+from ris.identity import service
+from ris.identity.duplicates import collisions, merge
+from ris.identity.duplicates import pairs as duplicates
+from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision, PairState
+from ris.identity.propagation import run as propagation_run
+from ris.identity.propagation.model import IdentityOutbox
 from ris.identity.record_schemas import (
     CollisionDecisionIn,
     CollisionDetail,

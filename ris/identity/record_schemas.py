@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.core.audit import AuditEvent
-from ris.identity.duplicates import Listed
-from ris.identity.merge_model import CollisionState, IdentityCollision, PairState
+from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision, PairState
+from ris.identity.duplicates.pairs import Listed
 from ris.identity.model import Patient
-from ris.identity.propagation_model import Kind, OutboxState
+from ris.identity.propagation.model import Kind, OutboxState
 from ris.identity.schemas import Account, Body, HistoryOut, Instant, PsIdNat, Reason
 from ris.identity.values import Status
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ris.auth.dependencies import require
 from ris.auth.rights import Permission
-from ris.identity import insi_routes, journals, schemas, search, service, validation
+from ris.identity import journals, schemas, search, service, validation
 from ris.identity.feature import IdentityFeature
+from ris.identity.insi import routes as insi_routes
 from ris.identity.route_inputs import (
     Feature,
     InsReader,

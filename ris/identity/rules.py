@@ -11,15 +11,15 @@ from typing import Final
 from ris.core.errors import RisError
 from ris.core.text import fold
 from ris.identity import matricule
-from ris.identity.comparison import Difference, TraitComparison, real_date
 from ris.identity.errors import AttributeConflict, InsAttributeBlocks, ReasonRequired
-from ris.identity.insi_errors import (
+from ris.identity.insi.comparison import Difference, TraitComparison, real_date
+from ris.identity.insi.errors import (
     InsiImportRefused,
     InsiMajorDifference,
     InsiNameNotSendable,
     InsSexUndetermined,
 )
-from ris.identity.insi_values import InsiPerson, InsiTraits
+from ris.identity.insi.values import InsiPerson, InsiTraits
 from ris.identity.settings import DocumentType
 from ris.identity.states import BLOCKING
 from ris.identity.traits import NAME_MAX, first_given_in, place_problem, sendable

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ris.auth.card_settings import CardSettings
+from ris.auth.card.settings import CardSettings
 from ris.core.breaker import Policy
 from ris.identity.banner import BannerField
 from ris.identity.copies.settings import CopySettings
-from ris.identity.insi_values import CallMode
+from ris.identity.insi.values import CallMode
 from ris.rem import satisfies
 
 

@@ -6,7 +6,7 @@ Pure rules. The directory that gives the candidates is in `ris.auth`; no name is
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ris.auth.directory_values import Mailbox
+from ris.auth.directory.values import Mailbox
 from ris.identity import matricule
 from ris.identity.rules import ins_to_output
 from ris.identity.values import NIA, NIR, NIR_DEMO, NIR_TEST, PatientIdentity

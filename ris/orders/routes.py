@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from ris.auth.dependencies import Principal, require
-from ris.auth.directory import Directory
+from ris.auth.directory.service import Directory
 from ris.auth.rights import Permission
 from ris.auth.values import Professional
 from ris.orders import service

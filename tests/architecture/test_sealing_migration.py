@@ -14,7 +14,7 @@ from ris.core import schema
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
-from ris.identity.foreign_model import ForeignIdentity
+from ris.identity.foreign.model import ForeignIdentity
 from ris.identity.model import InsiCall, Patient
 from ris.interop.hl7v2.model import Hl7Message
 from ris.reports.model import DocumentVersion

@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
-from ris.auth import accounts, card_listener, situations, userinfo
-from ris.auth.card_desk import CardDesk
-from ris.auth.card_routes import router as card_router
-from ris.auth.card_settings import CardSettings
+from ris.auth import accounts, situations
+from ris.auth.card import listener as card_listener
+from ris.auth.card.desk import CardDesk
+from ris.auth.card.routes import router as card_router
+from ris.auth.card.settings import CardSettings
+from ris.auth.psc import userinfo
 from ris.auth.rights import Role
 from ris.auth.routes import router
 from ris.auth.service import SignInDesk

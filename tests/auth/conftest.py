@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from ris.auth import accounts
-from ris.auth.ciba_routes import router as ciba_router
+from ris.auth.ciba.routes import router as ciba_router
 from ris.auth.dependencies import require
-from ris.auth.directory import Directory
+from ris.auth.directory.service import Directory
 from ris.auth.rights import Permission, Role
 from ris.auth.routes import router
 from ris.auth.service import SignInDesk

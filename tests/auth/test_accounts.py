@@ -16,8 +16,8 @@ from ris.auth.errors import (
     StructureUnusable,
 )
 from ris.auth.model import AccountIdentifier, AccountStatus
+from ris.auth.psc.userinfo import parse
 from ris.auth.rights import Role
-from ris.auth.userinfo import parse
 from ris.cli import cli
 from ris.core.audit import Actor, AuditEvent
 from ris.core.crypto import Keyring

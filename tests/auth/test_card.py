@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from ris.auth import card
-from ris.auth.card_settings import CardSettings
-from ris.auth.card_trust import CardTrust
+from ris.auth.card import holder as card
+from ris.auth.card.settings import CardSettings
+from ris.auth.card.trust import CardTrust
 from ris.auth.errors import CardRefused, CardUnverifiable
 from ris.core import clock
 from ris.core.crypto import Credential

@@ -11,10 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
-from ris.auth import accounts, card_listener, card_routes, cookies
-from ris.auth.card_channel import certificate
-from ris.auth.card_desk import CardDesk
-from ris.auth.card_settings import CardSettings
+from ris.auth import accounts, cookies
+from ris.auth.card import listener as card_listener
+from ris.auth.card import routes as card_routes
+from ris.auth.card.channel import certificate
+from ris.auth.card.desk import CardDesk
+from ris.auth.card.settings import CardSettings
 from ris.auth.errors import CardRefused
 from ris.auth.rights import Role
 from ris.auth.service import SignInDesk

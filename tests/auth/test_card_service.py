@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from ris import app as root
 from ris import upkeep
-from ris.auth.card_settings import CardSettings
-from ris.auth.card_trust import CardTrust
+from ris.auth.card.settings import CardSettings
+from ris.auth.card.trust import CardTrust
 from ris.auth.errors import CardUnverifiable
 from ris.auth.settings import AuthSettings
 from ris.core import http

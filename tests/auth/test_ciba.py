@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from ris.auth.ciba_model import CibaRequest
-from ris.auth.ciba_states import CibaState, is_terminal, may_become
+from ris.auth.ciba.model import CibaRequest
+from ris.auth.ciba.states import CibaState, is_terminal, may_become
 from ris.auth.settings import AuthSettings, CibaSettings
 from ris.auth.upkeep import sweep
 from ris.rem.evidence import Evidence

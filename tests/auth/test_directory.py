@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from ris.auth import accounts
-from ris.auth import directory_fhir as fhir
-from ris.auth.directory import Directory
+from ris.auth.directory import fhir
+from ris.auth.directory.service import Directory
 from ris.auth.model import Account, DirectoryRecord
 from ris.auth.rights import Role
 from ris.auth.settings import AnnuaireSettings

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from ris.auth import cookies
 from ris.auth.model import RisSession
-from ris.auth.psc import challenge_of
+from ris.auth.psc.client import challenge_of
 from ris.rem.evidence import Evidence
 from ris.sandbox.psc_people import RADIOLOGIST_A, SECRETARY
 from tests.auth.browser import Browser, query_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ris.auth.errors import PscProtocolError, PscUnavailable
-from ris.auth.psc_provider import Provider
+from ris.auth.psc.provider import Provider
 from ris.auth.settings import PscSettings
 from ris.core import clock, http
 from ris.core.settings import HttpSettings

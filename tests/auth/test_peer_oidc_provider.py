@@ -14,11 +14,12 @@ import pytest
 from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
-from ris.auth import cookies, userinfo
-from ris.auth.ciba_states import Channel
+from ris.auth import cookies
+from ris.auth.ciba.states import Channel
+from ris.auth.ciba.wire import GRANT, Waiting, accept, ask, poll
 from ris.auth.errors import CibaUserUnknown, OidcRefused
-from ris.auth.psc import PscClient, Secrets, Tokens
-from ris.auth.psc_ciba import GRANT, Waiting, accept, ask, poll
+from ris.auth.psc import userinfo
+from ris.auth.psc.client import PscClient, Secrets, Tokens
 from ris.auth.settings import AuthSettings, PscSettings
 from ris.core import http
 from ris.core.settings import HttpSettings

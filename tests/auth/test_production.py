@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from ris.auth.errors import AcrTooLow
-from ris.auth.id_token import check_acr
 from ris.auth.production import refuse_test_settings
+from ris.auth.psc.id_token import check_acr
 from ris.auth.settings import AuthSettings, PscSettings
 from ris.core.errors import NotConfigured
 from ris.sandbox.psc import PscProvider

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from ris.auth.model import RisSession
-from ris.auth.psc_link import PscLink
+from ris.auth.psc.link import PscLink
 from ris.auth.upkeep import sweep
 from ris.core import clock
 from ris.core.crypto import SealBroken

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import pytest
 
 from ris.auth import cookies
-from ris.auth.ciba_states import Channel
+from ris.auth.ciba.states import Channel
+from ris.auth.ciba.wire import accept, ask, poll
 from ris.auth.errors import OidcRefused, PscProtocolError
-from ris.auth.psc import PscClient, Secrets, SignIn, Tokens
-from ris.auth.psc_ciba import accept, ask, poll
+from ris.auth.psc.client import PscClient, Secrets, SignIn, Tokens
 from ris.auth.settings import PscSettings
 from ris.core import http
 from ris.core.crypto import Credential

@@ -8,7 +8,7 @@ import pytest
 
 from ris.auth.errors import PscProtocolError
 from ris.auth.identifiers import StructureKind
-from ris.auth.userinfo import Activity, Identity, parse, resolve_structure
+from ris.auth.psc.userinfo import Activity, Identity, parse, resolve_structure
 from ris.sandbox.psc_people import PEOPLE, RADIOLOGIST_TWO_SITES, SECRETARY
 
 

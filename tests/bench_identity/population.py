@@ -16,8 +16,9 @@ from ris.core.audit import SYSTEM
 from ris.core.crypto import Keyring
 from ris.core.db import Database
 from ris.diffusion.engine_schema import engine_schema
-from ris.identity import matricule, trust
-from ris.identity.foreign_model import Scope
+from ris.identity import matricule
+from ris.identity.foreign import trust
+from ris.identity.foreign.model import Scope
 from ris.identity.model import Patient
 from ris.identity.search import _names, key_of
 from ris.identity.values import NIR_TEST, Status

@@ -11,7 +11,8 @@ from sqlalchemy import select, text
 
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import duplicates, service
+from ris.identity import service
+from ris.identity.duplicates import pairs as duplicates
 from ris.identity.entry import Contact
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient

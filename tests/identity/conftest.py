@@ -22,16 +22,16 @@ from ris.core import ids
 from ris.core.audit import Actor
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
-from ris.identity.bulk_routes import router as bulk_router
+from ris.identity.bulk.routes import router as bulk_router
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_routes import router as foreign_router
-from ris.identity.insi import CredentialFor, InsiClient
-from ris.identity.insi_state_routes import router as insi_state_router
-from ris.identity.insi_values import Caller
+from ris.identity.foreign.routes import router as foreign_router
+from ris.identity.insi.client import CredentialFor, InsiClient
+from ris.identity.insi.state_routes import router as insi_state_router
+from ris.identity.insi.values import Caller
 from ris.identity.journal_routes import router as journal_router
+from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router
-from ris.identity.scan_routes import router as scan_router
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.sandbox import insi as sandbox
 from ris.sandbox.faults import Faults

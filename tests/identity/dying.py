@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import merge
+from ris.identity.duplicates import merge
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import Patient
 from ris.identity.settings import IdentitySettings

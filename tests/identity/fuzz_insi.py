@@ -17,15 +17,15 @@ from lxml import etree
 
 from ris.core.errors import RisError
 from ris.core.xml import Element, parse
-from ris.identity.comparison import compare
-from ris.identity.insi import body
-from ris.identity.insi_errors import InsiFault, InsiIncomplete, InsiUnavailable
-from ris.identity.insi_message import answer
-from ris.identity.insi_values import InsiAnswer, InsiPerson, Subject, person_of
-from ris.identity.retrieval import imported
+from ris.identity.insi.client import body
+from ris.identity.insi.comparison import compare
+from ris.identity.insi.errors import InsiFault, InsiIncomplete, InsiUnavailable
+from ris.identity.insi.message import answer
+from ris.identity.insi.retrieval import imported
+from ris.identity.insi.values import InsiAnswer, InsiPerson, Subject, person_of
+from ris.identity.insi.verification import verdict
 from ris.identity.rules import check_insi_answer, first_given_alert, traits_digest
 from ris.identity.values import INS_OIDS, Sex, Traits
-from ris.identity.verification import verdict
 from ris.sandbox.insi import RESULTAT, result
 from ris.sandbox.insi_people import PEOPLE
 from tests.hang import no_hang

@@ -14,12 +14,12 @@ from ris.core.audit import SYSTEM
 from ris.core.db import Database
 from ris.core.errors import RemoteError
 from ris.core.text import fold
-from ris.identity import foreign
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_check import ForeignChecks
-from ris.identity.foreign_model import ForeignIdentity, ForeignState
-from ris.identity.insi_message import answer
-from ris.identity.insi_values import AnswerCode
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign.check import ForeignChecks
+from ris.identity.foreign.model import ForeignIdentity, ForeignState
+from ris.identity.insi.message import answer
+from ris.identity.insi.values import AnswerCode
 from ris.identity.model import InsiCall
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS

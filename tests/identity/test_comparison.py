@@ -8,8 +8,8 @@ from datetime import date
 
 import pytest
 
-from ris.identity.comparison import TraitComparison, compare
-from ris.identity.insi_values import InsiTraits
+from ris.identity.insi.comparison import TraitComparison, compare
+from ris.identity.insi.values import InsiTraits
 from ris.identity.values import Sex, Traits
 
 LOCAL = Traits("PAT-UN", ("ANNE",), "ANNE", date(1950, 12, 31), Sex.FEMALE, "99352")

@@ -21,8 +21,8 @@ from ris.auth.rights import Role
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
 from ris.core.errors import Invalid
-from ris.identity import datamatrix, scan
 from ris.identity.matricule import key_of
+from ris.identity.paper import datamatrix, scan
 from ris.identity.values import NIA, NIR, NIR_TEST, Ins
 from ris.reports.cda.read import CdaPatient
 from ris.reports.pdf.datamatrix import payload

@@ -11,7 +11,7 @@ import pytest
 from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.db import Database
-from ris.identity.duplicate_scan import DuplicateScan
+from ris.identity.duplicates.scan import DuplicateScan
 from ris.identity.feature import IdentityFeature, Sent
 from tests.identity.conftest import Desk
 from tests.identity.test_api_conventions import pages

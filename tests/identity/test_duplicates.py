@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ris.auth.rights import Role
-from ris.identity.likeness import THRESHOLD, one_letter_apart, score
+from ris.identity.duplicates.likeness import THRESHOLD, one_letter_apart, score
 from ris.identity.values import Sex, Traits
 from tests.identity.conftest import Desk
 from tests.identity.test_merge import merged

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ris.identity.feed import Alert, Inbound, InboundEvent, ReceivedTraits, derive
-from ris.identity.feed_traits import normalise, storage_form
+from ris.identity.foreign.feed import Alert, Inbound, InboundEvent, ReceivedTraits, derive
+from ris.identity.foreign.feed_traits import normalise, storage_form
 from ris.identity.lunar import whole_date
 from ris.identity.traits import TypedTraits, name_problem
 from ris.identity.values import NIR, NIR_TEST, Attribute, Ins, Status

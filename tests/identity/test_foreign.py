@@ -12,13 +12,21 @@ from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import foreign_data, foreign_queue
 from ris.identity.errors import InsTestOid, TraitsRefused
 from ris.identity.feature import IdentityFeature
-from ris.identity.feed import Alert, Inbound, InboundEvent, LocalId, Received, ReceivedTraits
-from ris.identity.foreign import receive
-from ris.identity.foreign_check import ForeignChecks
-from ris.identity.foreign_model import ForeignIdentity
+from ris.identity.foreign import data as foreign_data
+from ris.identity.foreign import queue as foreign_queue
+from ris.identity.foreign.check import ForeignChecks
+from ris.identity.foreign.feed import (
+    Alert,
+    Inbound,
+    InboundEvent,
+    LocalId,
+    Received,
+    ReceivedTraits,
+)
+from ris.identity.foreign.model import ForeignIdentity
+from ris.identity.foreign.service import receive
 from ris.identity.model import InsiCall, Patient
 from ris.identity.values import NIR_TEST, Ins
 from ris.rem.evidence import Evidence

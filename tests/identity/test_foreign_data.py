@@ -1,6 +1,6 @@
 """Held health data are named by the message they came in, however long its names are."""
 
-from ris.identity.foreign_data import reference_of
+from ris.identity.foreign.data import reference_of
 
 
 def test_a_message_is_named_by_its_number_and_its_sender() -> None:

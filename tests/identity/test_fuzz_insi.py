@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from ris.core.db import Database
-from ris.identity.insi_values import AnswerCode
+from ris.identity.insi.values import AnswerCode
 from tests.identity.conftest import Desk, Insi
 from tests.identity.fuzz_insi import mutations, run
 from tests.identity.test_routes import accept, create, show

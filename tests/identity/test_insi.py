@@ -12,13 +12,13 @@ from lxml import etree
 from ris.core import clock, soap
 from ris.core.errors import NotConfigured, RemoteError, RisError
 from ris.core.xml import Element, parse
-from ris.identity.attempts import next_query
-from ris.identity.calls import ask
-from ris.identity.insi import InsiClient
-from ris.identity.insi_errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
-from ris.identity.insi_faults import body as read_body
-from ris.identity.insi_message import BAM, LPS, Context, answer, request
-from ris.identity.insi_values import (
+from ris.identity.insi.attempts import next_query
+from ris.identity.insi.calls import ask
+from ris.identity.insi.client import InsiClient
+from ris.identity.insi.errors import InsiFault, InsiIncomplete, InsiRefused, InsiUnavailable
+from ris.identity.insi.faults import body as read_body
+from ris.identity.insi.message import BAM, LPS, Context, answer, request
+from ris.identity.insi.values import (
     AnswerCode,
     InsiAnswer,
     Subject,

@@ -14,8 +14,8 @@ from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
-from ris.identity.bulk_model import InsiBatch, InsiBatchItem
-from ris.identity.bulk_run import BulkVerifications
+from ris.identity.bulk.model import InsiBatch, InsiBatchItem
+from ris.identity.bulk.run import BulkVerifications
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
 from ris.rem.evidence import Evidence

@@ -25,11 +25,11 @@ from ris.core.audit import AuditEvent
 from ris.core.crypto import Credential
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_check import ForeignChecks
-from ris.identity.foreign_model import ForeignIdentity
-from ris.identity.insi_caller import automatic
-from ris.identity.insi_errors import InsiCallerMissing
-from ris.identity.insi_values import Caller, CallMode
+from ris.identity.foreign.check import ForeignChecks
+from ris.identity.foreign.model import ForeignIdentity
+from ris.identity.insi.caller import automatic
+from ris.identity.insi.errors import InsiCallerMissing
+from ris.identity.insi.values import Caller, CallMode
 from ris.identity.model import InsiCall
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.rem.evidence import Evidence

@@ -10,11 +10,11 @@ from sqlalchemy import text
 from ris.auth.rights import Role
 from ris.core import breaker
 from ris.core.db import Database
-from ris.identity.calls import ask
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_circuit import INSI, Circuit
-from ris.identity.insi_errors import InsiFault, InsiSuspended, InsiUnavailable
-from ris.identity.insi_values import AnswerCode, InsiAnswer, Subject, TraitsQuery
+from ris.identity.insi.calls import ask
+from ris.identity.insi.circuit import INSI, Circuit
+from ris.identity.insi.errors import InsiFault, InsiSuspended, InsiUnavailable
+from ris.identity.insi.values import AnswerCode, InsiAnswer, Subject, TraitsQuery
 from ris.sandbox.faults import Fault
 from ris.sandbox.insi import BY_TRAITS, result
 from ris.sandbox.pki import TestPki

@@ -14,17 +14,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from ris.auth.card_settings import CardSettings
-from ris.auth.card_trust import CardTrust
+from ris.auth.card.settings import CardSettings
+from ris.auth.card.trust import CardTrust
 from ris.auth.rights import Role
 from ris.core import clock, ids
 from ris.core.crypto import Credential
 from ris.core.soap import SOAP12
 from ris.core.xml import parse
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_cpx import Card, Statement, check_card, signed, to_sign
-from ris.identity.insi_errors import InsiCardRefused
-from ris.identity.insi_message import WSSE
+from ris.identity.insi.cpx import Card, Statement, check_card, signed, to_sign
+from ris.identity.insi.errors import InsiCardRefused
+from ris.identity.insi.message import WSSE
 from ris.identity.settings import IdentitySettings
 from ris.rem.evidence import Evidence
 from ris.sandbox import insi as sandbox

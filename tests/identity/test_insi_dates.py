@@ -11,13 +11,13 @@ from sqlalchemy import select
 from ris.auth.rights import Role
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity.attempts import next_query
-from ris.identity.comparison import Difference, compare
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign import receive
-from ris.identity.foreign_check import ForeignChecks
-from ris.identity.foreign_model import ForeignIdentity
-from ris.identity.insi_values import AnswerCode, InsiTraits, Subject
+from ris.identity.foreign.check import ForeignChecks
+from ris.identity.foreign.model import ForeignIdentity
+from ris.identity.foreign.service import receive
+from ris.identity.insi.attempts import next_query
+from ris.identity.insi.comparison import Difference, compare
+from ris.identity.insi.values import AnswerCode, InsiTraits, Subject
 from ris.identity.model import Patient
 from ris.identity.values import NIR, Ins, Sex, Traits
 from ris.sandbox.insi_people import PEOPLE

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from ris.auth.rights import Role
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import foreign, merge, service
+from ris.identity import service
+from ris.identity.duplicates import merge
 from ris.identity.errors import PatientMerged
 from ris.identity.feature import Change, IdentityFeature
-from ris.identity.feed import InboundEvent, LocalId
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign.feed import InboundEvent, LocalId
 from ris.identity.model import Patient
 from ris.mss.model import MssRefusal
 from tests.identity.conftest import Desk

@@ -10,8 +10,8 @@ from ris.auth.rights import Permission, Role
 from ris.core.db import Database
 from ris.core.errors import Permanent, RemoteError, Transient
 from ris.identity.feature import IdentityFeature
-from ris.identity.propagation import Outbound
-from ris.identity.propagation_run import Propagator
+from ris.identity.propagation.queue import Outbound
+from ris.identity.propagation.run import Propagator
 from ris.identity.rules import ins_to_output
 from ris.rem.evidence import Evidence
 from tests.identity.conftest import Desk

@@ -21,9 +21,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import foreign
 from ris.identity.feature import IdentityFeature
-from ris.identity.feed import Action, InboundEvent, LocalId, Received
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign.feed import Action, InboundEvent, LocalId, Received
 from ris.identity.model import Patient
 from tests.identity.conftest import Desk
 from tests.identity.dying import THERE

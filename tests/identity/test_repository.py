@@ -11,10 +11,11 @@ from ris import app as root
 from ris.auth.rights import Role
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
-from ris.identity import foreign, trust
 from ris.identity.feature import IdentityFeature
-from ris.identity.feed import LocalId
-from ris.identity.foreign_model import Scope
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign import trust
+from ris.identity.foreign.feed import LocalId
+from ris.identity.foreign.model import Scope
 from ris.interop.hl7v2.settings import Hl7Settings, PartnerSettings
 from tests.identity.conftest import PATIENT, Desk
 from tests.identity.test_foreign import SENDER, message

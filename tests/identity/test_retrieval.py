@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ris.core.audit import SYSTEM, AuditEvent
 from ris.core.errors import RisError
-from ris.identity import retrieval, service, validation
+from ris.identity import service, validation
 from ris.identity.errors import (
     DocumentCheckStale,
     InsAlreadyAttached,
@@ -25,7 +25,8 @@ from ris.identity.errors import (
     ValidationRight,
 )
 from ris.identity.feature import IdentityFeature
-from ris.identity.insi_errors import InsiMajorDifference, InsiRetrievalUnusable, InsSexUndetermined
+from ris.identity.insi import retrieval
+from ris.identity.insi.errors import InsiMajorDifference, InsiRetrievalUnusable, InsSexUndetermined
 from ris.identity.model import IdentityHistory, IdentityKey, InsiCall, Patient
 from ris.identity.rules import traits_digest
 from ris.identity.search import key_of

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from ris.auth.rights import Permission, Role
 from ris.core.audit import Actor, AuditEvent
 from ris.core.db import Database
-from ris.identity import calls, retrieval
 from ris.identity.feature import Change, IdentityFeature
+from ris.identity.insi import calls, retrieval
 from ris.identity.model import InsiCall, Patient
 from ris.identity.settings import DocumentType
 from ris.identity.states import Event

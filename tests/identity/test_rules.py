@@ -8,11 +8,11 @@ import pytest
 
 from ris.core.errors import RisError
 from ris.identity import rules
-from ris.identity.comparison import Difference, TraitComparison, compare
 from ris.identity.errors import AttributeConflict, InsAttributeBlocks, InsTestOid, ReasonRequired
-from ris.identity.insi_errors import InsiMajorDifference, InsiNameNotSendable, InsSexUndetermined
-from ris.identity.insi_values import InsiPerson, InsiTraits
-from ris.identity.retrieval import imported
+from ris.identity.insi.comparison import Difference, TraitComparison, compare
+from ris.identity.insi.errors import InsiMajorDifference, InsiNameNotSendable, InsSexUndetermined
+from ris.identity.insi.retrieval import imported
+from ris.identity.insi.values import InsiPerson, InsiTraits
 from ris.identity.settings import IdentitySettings
 from ris.identity.values import (
     NIR,

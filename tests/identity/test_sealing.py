@@ -14,7 +14,7 @@ from ris.core.crypto import Keyring, SealBroken, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
 from ris.identity import search
-from ris.identity.insi_values import CallMode
+from ris.identity.insi.values import CallMode
 from ris.identity.model import InsiCall, Patient
 from ris.identity.settings import IdentitySettings
 from ris.web.model import IdempotencyRecord

@@ -34,7 +34,7 @@ LOOKED_AT = (
 FROZEN = "ris.reports.freeze.ins_to_output"
 OPEN_GATES = (
     (("ris.identity.schemas.ins_to_output",), "GET|POST|PATCH|PUT|DELETE"),
-    (("ris.identity.insi_routes.ins_to_output",), "GET /v1/insi-calls/"),
+    (("ris.identity.insi.routes.ins_to_output",), "GET /v1/insi-calls/"),
     (("ris.interop.fhir.mapping_patient.ins_to_output",), "GET /fhir/Patient/"),
     (("ris.interop.hl7v2.emit.ins_to_output",), "HL7"),
     ((FROZEN,), "content"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ris.auth.directory_values import Mailbox
+from ris.auth.directory.values import Mailbox
 from ris.mss.address import choose_mailbox
 from ris.mss.errors import AmbiguousAddress, NoAddress
 

@@ -12,8 +12,9 @@ import httpx
 from fastapi import FastAPI
 
 from ris import app as root
-from ris.auth import accounts, cookies, sessions, situations, userinfo
-from ris.auth.psc import SignIn
+from ris.auth import accounts, cookies, sessions, situations
+from ris.auth.psc import userinfo
+from ris.auth.psc.client import SignIn
 from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.db import Database

@@ -22,8 +22,8 @@ from ris.core.audit import SYSTEM
 from ris.core.db import Database
 from ris.diffusion import jobs
 from ris.diffusion.errors import NotYet
-from ris.identity import trust
-from ris.identity.foreign_model import Scope
+from ris.identity.foreign import trust
+from ris.identity.foreign.model import Scope
 from ris.interop.hl7v2 import parser
 from tests.interop.hl7v2.sample import DOMAIN, message
 from tests.interop.hl7v2.test_mllp import listening, quick

@@ -1,13 +1,13 @@
 """From a message to what identity understands: `feed.Inbound` (ins.md §8.5, workflow.md §6.2).
 
-Which messages are taken, and which event each is. Applying it is `ris.identity.foreign`.
+Which messages are taken, and which event each is. Applying it is `ris.identity.foreign.service`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ris.identity.feed import Inbound, InboundEvent, LocalId
+from ris.identity.foreign.feed import Inbound, InboundEvent, LocalId
 from ris.interop.hl7v2 import pid as reading
 from ris.interop.hl7v2.errors import (
     CARDINALITY,

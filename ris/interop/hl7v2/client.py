@@ -1,6 +1,7 @@
 """The sender: gives one message to one system over MLLP and believes only a positive answer.
 
-`Sender` realises `ris.identity.propagation.Propagate`; order and repetition are the queues' affair.
+`Sender` realises `ris.identity.propagation.queue.Propagate`; order and repetition
+are the queues' affair.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from typing import Final
 
 from ris.core import clock
 from ris.core.errors import Lost, Permanent, Transient
-from ris.identity.propagation import Outbound
+from ris.identity.propagation.queue import Outbound
 from ris.interop.hl7v2 import emit, parser
 from ris.interop.hl7v2.errors import Refused, Unframed
 from ris.interop.hl7v2.mllp import END, START, framed

@@ -9,8 +9,8 @@ from typing import Final
 
 from ris.auth.values import Address
 from ris.core.text import ascii_fold
-from ris.identity.propagation import Outbound
-from ris.identity.propagation_model import Kind
+from ris.identity.propagation.model import Kind
+from ris.identity.propagation.queue import Outbound
 from ris.identity.rules import ins_to_output
 from ris.identity.values import NIA, Attribute, PatientIdentity, Sex, Status
 from ris.interop.hl7v2.acks import timestamp

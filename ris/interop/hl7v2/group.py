@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from ris.core import audit, clock
 from ris.core.audit import SYSTEM, Actor
-from ris.identity import foreign
-from ris.identity.feed import Inbound, Received
-from ris.identity.feed_match import apart
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign.feed import Inbound, Received
+from ris.identity.foreign.feed_match import apart
 from ris.interop.hl7v2 import adt, parser
 from ris.interop.hl7v2.adt import Reading
 from ris.interop.hl7v2.message import Message, Segment

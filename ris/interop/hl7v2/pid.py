@@ -1,7 +1,7 @@
 """What a French PID says of a patient: identifiers, names, birth, place, reliability; and ZFD.
 
-Reading only (ins.md §8.2-8.4): what the codes mean for the identity is `ris.identity.feed`. An
-absent field gives None, the HL7 null gives an empty value (R-PAM-07).
+Reading only (ins.md §8.2-8.4): what the codes mean for the identity is
+`ris.identity.foreign.feed`. An absent field gives None, the HL7 null an empty value (R-PAM-07).
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 from ris.auth.values import Address
 from ris.core.clock import PARIS
-from ris.identity.feed import LocalId, ReceivedTraits
+from ris.identity.foreign.feed import LocalId, ReceivedTraits
 from ris.identity.values import INS_OIDS, NIA, Ins
 from ris.interop.hl7v2.errors import CARDINALITY, DATA_TYPE, NOT_IN_TABLE, REQUIRED, Refused
 from ris.interop.hl7v2.message import EMPTY, Repetition, Segment

@@ -21,9 +21,9 @@ from ris.core.audit import SYSTEM, Actor, record
 from ris.core.crypto import Sealer
 from ris.core.db import Database
 from ris.core.errors import RisError, Stale
-from ris.identity import foreign
 from ris.identity.feature import IdentityFeature
-from ris.identity.feed import Received
+from ris.identity.foreign import service as foreign
+from ris.identity.foreign.feed import Received
 from ris.interop.hl7v2 import acks, adt, parser
 from ris.interop.hl7v2.acks import Notice
 from ris.interop.hl7v2.adt import Reading

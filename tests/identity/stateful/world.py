@@ -28,8 +28,8 @@ from ris.core import logs
 from ris.core.audit import SYSTEM
 from ris.core.db import Database
 from ris.demo.environment import environment
-from ris.identity import trust
-from ris.identity.foreign_model import Scope
+from ris.identity.foreign import trust
+from ris.identity.foreign.model import Scope
 from ris.interop.hl7v2 import parser
 from ris.interop.hl7v2.mllp import framed
 from ris.sandbox import insi

@@ -15,7 +15,7 @@ from ris.auth.settings import AuthSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_routes import router as foreign_router
+from ris.identity.foreign.routes import router as foreign_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
 from ris.interop.fhir import outcome

@@ -7,9 +7,9 @@ import pytest
 from ris.core.audit import SYSTEM
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
-from ris.identity import trust
 from ris.identity.feature import IdentityFeature
-from ris.identity.foreign_model import Scope
+from ris.identity.foreign import trust
+from ris.identity.foreign.model import Scope
 from ris.identity.settings import IdentitySettings
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings, SenderSettings

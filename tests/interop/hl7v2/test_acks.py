@@ -2,7 +2,7 @@
 
 import pytest
 
-from ris.identity.feed import Alert
+from ris.identity.foreign.feed import Alert
 from ris.interop.hl7v2 import acks
 
 

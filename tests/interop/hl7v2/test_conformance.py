@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from ris.core.db import Database
-from ris.identity.feed import LocalId
-from ris.identity.foreign_model import FeedIdentifier
+from ris.identity.foreign.feed import LocalId
+from ris.identity.foreign.model import FeedIdentifier
 from ris.identity.model import Patient
 from ris.identity.values import Attribute, Status
 from ris.interop.hl7v2.model import Hl7Message

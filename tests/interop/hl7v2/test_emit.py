@@ -8,9 +8,9 @@ import pytest
 
 from ris.auth.values import Address
 from ris.core.errors import Lost, Permanent, Transient
-from ris.identity.feed import InboundEvent, LocalId, derive
-from ris.identity.propagation import Outbound
-from ris.identity.propagation_model import Kind
+from ris.identity.foreign.feed import InboundEvent, LocalId, derive
+from ris.identity.propagation.model import Kind
+from ris.identity.propagation.queue import Outbound
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 from ris.interop.hl7v2 import adt, emit, parser
 from ris.interop.hl7v2.client import Sender

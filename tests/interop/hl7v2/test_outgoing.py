@@ -9,8 +9,8 @@ from sqlalchemy import select
 from ris.core.audit import SYSTEM
 from ris.identity import service
 from ris.identity.model import Patient
-from ris.identity.propagation_model import IdentityOutbox, InsDisclosure
-from ris.identity.propagation_run import Propagator
+from ris.identity.propagation.model import IdentityOutbox, InsDisclosure
+from ris.identity.propagation.run import Propagator
 from ris.identity.values import Status
 from ris.interop.hl7v2 import parser
 from ris.interop.hl7v2.client import Sender

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from ris.core.audit import SYSTEM
 from ris.core.crypto import Keyring
 from ris.core.db import Database
-from ris.identity import trust
-from ris.identity.foreign_model import Scope
+from ris.identity.foreign import trust
+from ris.identity.foreign.model import Scope
 from ris.identity.model import IdentityHistory, Patient
 from ris.interop.hl7v2 import parser
 from ris.interop.hl7v2.mllp import framed

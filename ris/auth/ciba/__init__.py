@@ -1,0 +1,1 @@
+"""Decoupled sign-in (CIBA): a phone or a card reader answers for a screen without a browser."""

@@ -1,0 +1,1 @@
+"""The Annuaire Santé: correspondents, what is kept of them, and how it is asked."""

@@ -1,0 +1,1 @@
+"""Reading the journal through the API. Writing it is `ris.core.audit`."""

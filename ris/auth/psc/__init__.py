@@ -1,0 +1,1 @@
+"""Pro Santé Connect: its documents, tokens, claims, messages. No session and no account here."""

@@ -1,0 +1,1 @@
+"""Verification of many INS at once, by durable batches."""

@@ -1,0 +1,1 @@
+"""Duplicates and collisions: found, scored, merged and un-merged."""

@@ -1,0 +1,1 @@
+"""Identities that others send: trust contracts, matching, automatic verification, what is held."""

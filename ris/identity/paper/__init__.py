@@ -1,0 +1,1 @@
+"""The datamatrix INS of a paper: read, decoded, and what it proposes."""

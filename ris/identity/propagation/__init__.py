@@ -1,0 +1,1 @@
+"""Telling the attached systems what became of an identity."""
