@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -25,28 +24,23 @@ from ris.auth.journal.routes import router as journal_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
-from ris.auth.settings import AuthSettings
 from ris.auth.sign_in_routes import router as sign_in_router
 from ris.core import embedded, resealing, schema
-from ris.core.audit_retention import JournalSettings
 from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.core.errors import NotConfigured
-from ris.core.settings import CoreSettings
 from ris.diffusion import metrics, staff
 from ris.diffusion.engine_schema import engine_schema
 from ris.diffusion.identity_changes import on_identity_changed
 from ris.diffusion.recipients import resolver
 from ris.diffusion.routes import router as diffusion_router
 from ris.diffusion.sent import sent_since
-from ris.diffusion.settings import DiffusionSettings
 from ris.diffusion.signing import reconsider_held
 from ris.diffusion.sources import CurrentFacts, ReportDocuments
 from ris.diffusion.wiring import Diffusion
 from ris.dmp.channel import DmpChannel
 from ris.dmp.routes import DmpDesk
 from ris.dmp.routes import router as dmp_router
-from ris.dmp.settings import DmpSettings
 from ris.identity.bulk.routes import router as bulk_router
 from ris.identity.copies import activity, purge
 from ris.identity.copies.feature import CopyFeature
@@ -61,27 +55,23 @@ from ris.identity.journal_routes import router as identity_journal_router
 from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
 from ris.identity.routes import router as identity_router
-from ris.identity.settings import IdentitySettings
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.fhir import openapi as fhir_openapi
 from ris.interop.fhir import outcome as fhir_outcome
 from ris.interop.fhir.routes import router as fhir_router
-from ris.interop.fhir.settings import FhirSettings
 from ris.interop.hl7v2.routes import router as hl7_router
 from ris.interop.hl7v2.service import Inbox
-from ris.interop.hl7v2.settings import Hl7Settings
 from ris.mss.channel import MssChannel
 from ris.mss.operators import check_configuration
 from ris.mss.poll import Poller
 from ris.mss.routes import MssDesk
 from ris.mss.routes import router as mss_router
-from ris.mss.settings import MssSettings
 from ris.orders.activity import ORDERS
 from ris.orders.routes import router as orders_router
 from ris.reports.activity import REPORTS
 from ris.reports.channels import ChannelName
 from ris.reports.routes import router as reports_router
-from ris.reports.settings import ReportSettings
+from ris.settings import Settings, coherent, keyring_path
 from ris.web import health, middleware, problems
 from ris.web.openapi import complete
 from ris.web.rem_routes import router as rem_router
@@ -93,20 +83,6 @@ ROUTERS: Final = (
     dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
-
-
-class Settings(CoreSettings):
-    """Every setting of the product: `RIS_<FEATURE>__<NAME>`."""
-
-    auth: AuthSettings = AuthSettings()
-    identity: IdentitySettings = IdentitySettings()
-    reports: ReportSettings = ReportSettings()
-    mss: MssSettings = MssSettings()
-    dmp: DmpSettings = DmpSettings()
-    diffusion: DiffusionSettings = DiffusionSettings()
-    hl7: Hl7Settings = Hl7Settings()
-    journal: JournalSettings = JournalSettings()
-    fhir: FhirSettings = FhirSettings()
 
 
 @dataclass(frozen=True)
@@ -132,36 +108,6 @@ class Runtime:
         self.directory.close()
         self.identity.close()
         self.database.close()
-
-
-def missing(settings: Settings) -> list[str]:
-    """Return, in French, every setting that the main job needs and this site has not given."""
-    production = settings.environment == "production"
-    psc, insi, dmp = settings.auth.psc, settings.identity.insi, settings.dmp
-    keyring = settings.keyring or not production
-    database = settings.database_url or not production or settings.allow_embedded
-    given = {
-        "RIS_DATABASE_URL (ou RIS_ALLOW_EMBEDDED=true) : base de données": database,
-        "RIS_KEYRING : trousseau de clés (ris keys generate)": keyring,
-        "RIS_TRUST_STORE : autorités de certification (IGC-Santé)": settings.trust_store,
-        "RIS_AUTH__PSC__CLIENT_SECRET ou __CERTIFICATE : Pro Santé Connect": (
-            psc.client_secret.get_secret_value() or psc.certificate
-        ),
-        "RIS_AUTH__ANNUAIRE__API_KEY : Annuaire Santé": (
-            settings.auth.annuaire.api_key.get_secret_value()
-        ),
-        "RIS_AUTH__CERTIFICATES : certificats des structures": settings.auth.certificates,
-        "RIS_IDENTITY__INSI__ENDPOINT et __IDAM : INSi": insi.endpoint and insi.idam,
-        "RIS_DMP__REPOSITORY_URL, __REGISTRY_URL, __PATIENTS_URL : DMP": (
-            dmp.repository_url and dmp.registry_url and dmp.patients_url
-        ),
-        "RIS_DMP__HOMOLOGATION : numéro d'homologation DMP": dmp.homologation,
-        "RIS_MSS__MAILBOXES et __OPERATORS : MSSanté": (
-            settings.mss.mailboxes and settings.mss.operators
-        ),
-        **settings.auth.card.wanted(settings.auth.origin),
-    }
-    return [name for name, value in given.items() if not value]
 
 
 @contextmanager
@@ -201,7 +147,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
     """Wire every feature; raises `NotConfigured` on settings that cannot work."""
     sealer = sealer_of(settings)
     database.seal_with(sealer)
-    settings = _coherent(settings)
+    settings = coherent(settings)
     check_configuration(settings.mss)
     desk = SignInDesk.build(
         settings.auth, database=database, sealer=sealer, environment=settings.environment
@@ -321,11 +267,6 @@ def _patient_changed(diffusion: Diffusion, session: object, patient_id: object) 
     reconsider_held(session, diffusion, patient_id=patient_id)  # type: ignore[arg-type]
 
 
-def keyring_path(settings: Settings) -> Path:
-    """Return where the key ring is: `RIS_KEYRING`, else in the data folder."""
-    return settings.keyring or settings.data_dir / "keyring.json"
-
-
 def sealer_of(settings: Settings) -> Sealer:
     """Return the site's sealer; a key ring is made where there is none, but not in production.
 
@@ -342,27 +283,6 @@ def sealer_of(settings: Settings) -> Sealer:
         with suppress(FileExistsError):  # another process of this site was quicker
             Keyring.generate(path)
     return Sealer(Keyring.from_file(path))
-
-
-def _coherent(settings: Settings) -> Settings:
-    """Give every feature the site's trust store, and one answer to "is this production?"."""
-    common, production = settings.trust_store, settings.environment == "production"
-    psc, annuaire = settings.auth.psc, settings.auth.annuaire
-    auth = settings.auth.model_copy(
-        update={
-            "psc": psc.model_copy(update={"trust": psc.trust or common}),
-            "annuaire": annuaire.model_copy(update={"trust": annuaire.trust or common}),
-        }
-    )
-    mss = {"trust": settings.mss.trust or common, "test_oids": not production}
-    dmp = {"trust": settings.dmp.trust or common, "production": production}
-    return settings.model_copy(
-        update={
-            "auth": auth,
-            "mss": settings.mss.model_copy(update=mss),
-            "dmp": settings.dmp.model_copy(update=dmp),
-        }
-    )
 
 
 def describe() -> dict[str, Any]:

@@ -6,7 +6,7 @@ What a job does is its feature's business, when it runs is the worker's (`ris.di
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ris.auth import upkeep as sign_ins
 from ris.auth.card.settings import CardSettings
@@ -31,17 +31,15 @@ from ris.interop.hl7v2.service import Inbox
 from ris.mss import refresh as mss_refresh
 from ris.mss.poll import Poller
 from ris.reports.verification import verify_new_versions
+from ris.settings import Settings
 from ris.web import idempotency
-
-if TYPE_CHECKING:
-    from ris.app import Settings
 
 DAY_S: Final = 86_400
 CARD_CRL_S: Final = 14_400  # a lost card is believed no longer than that after its publication
 
 
 def of_identity(
-    settings: "Settings", database: Database, identity: IdentityFeature, inbox: Inbox
+    settings: Settings, database: Database, identity: IdentityFeature, inbox: Inbox
 ) -> Iterator[Upkeep]:
     """Give the jobs of the identity feeds: verify, tell the attached systems, settle, forget."""
     sender = settings.site.ipp_oid
@@ -64,7 +62,7 @@ def _purge_idempotency(database: Database) -> None:
 
 
 def of_features(
-    settings: "Settings", database: Database, poller: Poller, copies: CopyFeature
+    settings: Settings, database: Database, poller: Poller, copies: CopyFeature
 ) -> Iterator[Upkeep]:
     """Give the periodic jobs of the features, as the settings ask for them."""
     often = settings.diffusion

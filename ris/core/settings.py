@@ -1,6 +1,6 @@
 """Settings of the kernel, and how any setting is read: `RIS_X`, `RIS_FEATURE__X`, `RIS_X_FILE`.
 
-Each feature declares its own `settings.py` (a pydantic `BaseModel`); `ris.app` assembles them.
+Each feature declares its own `settings.py` (a pydantic `BaseModel`); `ris.settings` assembles them.
 """
 
 import os

@@ -15,7 +15,7 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.foreign import service as foreign
 from ris.identity.foreign import trust
 from ris.identity.foreign.feed import LocalId
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.interop.hl7v2.settings import Hl7Settings, PartnerSettings
 from tests.identity.conftest import PATIENT, Desk
 from tests.identity.test_foreign import SENDER, message
@@ -41,7 +41,9 @@ def told(answer: httpx.Response) -> tuple[int, str]:
 def by_feed(database: Database, fed: IdentityFeature, **fields: Any) -> Json:
     with database.transaction() as session:
         if trust.in_force(session, SENDER) is None:
-            trust.sign(session, sender=SENDER, scope=Scope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
+            trust.sign(
+                session, sender=SENDER, scope=TrustScope.OWN_DOMAIN, label="GAM", actor=SYSTEM
+            )
         done = foreign.receive(session, fed, message(**fields), actor=SYSTEM)
     return {"id": str(done.patient_id)}
 

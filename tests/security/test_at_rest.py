@@ -23,7 +23,7 @@ from ris.core.db import Database
 from ris.diffusion import jobs
 from ris.diffusion.errors import NotYet
 from ris.identity.foreign import trust
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.interop.hl7v2 import parser
 from tests.interop.hl7v2.sample import DOMAIN, message
 from tests.interop.hl7v2.test_mllp import listening, quick
@@ -86,7 +86,7 @@ def live(product: Product) -> None:
         desk.patch(f"/v1/patients/{record['id']}", json={"billing_number": OURS}, headers=tag), 200
     )
     with runtime.database.transaction() as session:
-        trust.sign(session, sender=DOMAIN, scope=Scope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
+        trust.sign(session, sender=DOMAIN, scope=TrustScope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
     for name, ins, facility in (("AVEC", TRUSTED, b"CHU-T"), ("SANS", UNVERIFIED, b"AILLEURS")):
         data = message(
             ins=PASSED_ON.replace(TRUSTED, ins), status="VALI", control=name, ipp=name,

@@ -19,7 +19,7 @@ from ris.core.sealed import Kept, Plain, Sealed, sealed_text
 from ris.identity.model import Patient
 
 
-class Scope(StrEnum):
+class TrustScope(StrEnum):
     """What a contract lets us keep: all (our own domain's repository), or qualifiée as received
     for patients we do not take in direct care (RIS.INS.39)."""
 
@@ -52,7 +52,7 @@ class TrustContract(Base):
 
     __tablename__ = "trust_contract"
     __table_args__ = (
-        one_of("scope", Scope),
+        one_of("scope", TrustScope),
         Index("uq_trust_contract_live", "sender", unique=True, postgresql_where="ended_at IS NULL"),
     )
 

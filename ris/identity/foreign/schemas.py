@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ris.identity.foreign.model import ForeignState, HeldState, Scope
+from ris.identity.foreign.model import ForeignState, HeldState, TrustScope
 from ris.identity.schemas import Account, Body, Instant
 
 Because = Annotated[str, Field(min_length=1, max_length=500, description="Motif, porté au journal")]
@@ -21,7 +21,7 @@ class ContractIn(Body):
 
     sender: str = Field(min_length=1, max_length=128, description="OID du domaine émetteur")
     label: str = Field(min_length=1, max_length=200, description="Émetteur et référence du contrat")
-    scope: Scope = Field(
+    scope: TrustScope = Field(
         description="own_domain : référentiel de notre domaine ; no_direct_care : patients sans "
         "prise en charge directe, statut « qualifiée » conservé"
     )
@@ -33,7 +33,7 @@ class ContractOut(_Row):
     id: UUID = Field(description="Identifiant du contrat")
     sender: str = Field(description="OID du domaine émetteur")
     label: str = Field(description="Émetteur et référence du contrat")
-    scope: Scope = Field(description="Portée : own_domain ou no_direct_care")
+    scope: TrustScope = Field(description="Portée : own_domain ou no_direct_care")
     signed_at: Instant
     account_id: Account
     ended_at: datetime | None = Field(description="Fin du contrat")

@@ -33,7 +33,7 @@ from ris.identity.foreign.feed import (
 )
 from ris.identity.foreign.feed_match import Register
 from ris.identity.foreign.feed_traits import Normalised, normalise
-from ris.identity.foreign.model import Scope, TrustContract
+from ris.identity.foreign.model import TrustContract, TrustScope
 from ris.identity.model import Patient
 from ris.identity.search import index
 from ris.identity.states import BLOCKING, Event
@@ -68,7 +68,7 @@ class _Case:
         told = {"sender": self.inbound.sender, "message": self.inbound.message_id}
         return {**told, "contract": str(self.contract.id)} if self.contract else told
 
-    def trusts(self, scope: Scope) -> bool:
+    def trusts(self, scope: TrustScope) -> bool:
         """Say whether a contract of this scope is in force with the sender."""
         return self.contract is not None and self.contract.scope == scope
 
@@ -114,7 +114,7 @@ def _received(case: _Case) -> Received:
     if patient is not None and case.register.outdated(inbound):
         status = Status(patient.status)
         return Received(patient.id, status, Action.UNCHANGED, (Alert.OUTDATED,))
-    treat = _believed if case.trusts(Scope.OWN_DOMAIN) else _foreign
+    treat = _believed if case.trusts(TrustScope.OWN_DOMAIN) else _foreign
     done = treat(case, patient)
     detail = {
         **case.evidence,
@@ -175,7 +175,7 @@ def _foreign(case: _Case, patient: Patient | None) -> Received:
 
 def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
     """A patient we do not know: kept as received under contract, else provisoire from traits."""
-    claim, contract = case.claim, case.trusts(Scope.NO_DIRECT_CARE)
+    claim, contract = case.claim, case.trusts(TrustScope.NO_DIRECT_CARE)
     norm, traits = _traits(case, None)
     alerts = (*alerts, *norm.alerts)
     kept = contract and claim.status is Status.QUALIFIEE
@@ -264,7 +264,7 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
     row.attributes = sorted(claim.attributes)
     _contact(case, row)
     event = _EVENTS[claim.status]
-    if new and claim.status is Status.PROVISOIRE and not case.trusts(Scope.OWN_DOMAIN):
+    if new and claim.status is Status.PROVISOIRE and not case.trusts(TrustScope.OWN_DOMAIN):
         event = Event.CREATED
     change.apply(
         case.session, case.feature, row, event, actor=case.actor, evidence=case.evidence,

@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.identity.errors import ContractExists, ContractNotFound
-from ris.identity.foreign.model import Scope, TrustContract
+from ris.identity.foreign.model import TrustContract, TrustScope
 from ris.rem import satisfies
 
 
 @satisfies("RIS.INS.39")
-def sign(session: Session, *, sender: str, scope: Scope, label: str, actor: Actor) -> TrustContract:
+def sign(
+    session: Session, *, sender: str, scope: TrustScope, label: str, actor: Actor
+) -> TrustContract:
     """Record the contract with *sender*; raises `ContractExists` while one is in force."""
     if in_force(session, sender) is not None:
         raise ContractExists

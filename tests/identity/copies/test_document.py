@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import ris.cli
 from ris.app import ACTIVITIES
+from ris.commands import documents
 from ris.identity.copies import document
 from ris.identity.copies.parameters import parameters
 from ris.rem.evidence import Evidence
@@ -36,7 +37,7 @@ def test_the_document_gives_all_that_the_proof_asks_for() -> None:
 def test_the_command_writes_it_and_the_check_sees_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ris.cli, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
     run = CliRunner()
     check = ["docs", "id-copies", "--check"]

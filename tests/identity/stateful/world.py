@@ -29,7 +29,7 @@ from ris.core.audit import SYSTEM
 from ris.core.db import Database
 from ris.demo.environment import environment
 from ris.identity.foreign import trust
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.interop.hl7v2 import parser
 from ris.interop.hl7v2.mllp import framed
 from ris.sandbox import insi
@@ -147,7 +147,10 @@ def world(database: Database, folder: Path) -> Iterator[World]:
         ):
             staff = {role: product.signed_in(role) for role in STAFF}
             with database.transaction() as session:
-                for name, scope in (("GAM", Scope.OWN_DOMAIN), ("CLINIQUE", Scope.NO_DIRECT_CARE)):
+                for name, scope in (
+                    ("GAM", TrustScope.OWN_DOMAIN),
+                    ("CLINIQUE", TrustScope.NO_DIRECT_CARE),
+                ):
                     trust.sign(session, sender=SENDERS[name], scope=scope, label=name, actor=SYSTEM)
             with psycopg.connect(database.url, autocommit=True, row_factory=dict_row) as reader:
                 with psycopg.connect(database.url) as link:

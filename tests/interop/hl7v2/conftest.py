@@ -9,7 +9,7 @@ from ris.core.crypto import Keyring, Sealer
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign import trust
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.identity.settings import IdentitySettings
 from ris.interop.hl7v2.service import Inbox
 from ris.interop.hl7v2.settings import Hl7Settings, SenderSettings
@@ -39,6 +39,6 @@ def inbox(
     """The inbox; the senders of `SENDERS` are our own domain's repositories."""
     with database.transaction() as session:
         for sender in SENDERS:
-            trust.sign(session, sender=sender.domain, scope=Scope.OWN_DOMAIN, label="GAM",
+            trust.sign(session, sender=sender.domain, scope=TrustScope.OWN_DOMAIN, label="GAM",
                        actor=SYSTEM)  # fmt: skip
     return Inbox(database, Sealer(Keyring.generate(tmp_path / "keyring")), feature, settings)

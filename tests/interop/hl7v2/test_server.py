@@ -17,7 +17,7 @@ from ris.core.audit import SYSTEM
 from ris.core.crypto import Keyring
 from ris.core.db import Database
 from ris.identity.foreign import trust
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.identity.model import IdentityHistory, Patient
 from ris.interop.hl7v2 import parser
 from ris.interop.hl7v2.mllp import framed
@@ -88,7 +88,7 @@ def count(database: Database, table: Any) -> int:
 @pytest.fixture
 def contract(database: Database) -> None:
     with database.transaction() as session:
-        trust.sign(session, sender=DOMAIN, scope=Scope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
+        trust.sign(session, sender=DOMAIN, scope=TrustScope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
 
 
 @pytest.mark.kill

@@ -1,0 +1,1 @@
+"""The operator's tools, one file a group of commands; `ris/cli.py` puts them together."""
