@@ -27,6 +27,7 @@ from ris.demo.processes import free_port
 from ris.sandbox.pki import TestPki
 from ris.sandbox.psc_people import SECRETARY
 from ris.sandbox.server import serve
+from ris.settings import Settings, missing
 from tests.auth.card_site import COOKIE, LOGIN, card_of, card_settings, enrol
 
 SITE = "https://ris.test"
@@ -88,7 +89,7 @@ def waited(client: httpx.Client) -> httpx.Response:
 def test_the_check_of_the_settings_names_what_cards_lack(pki: TestPki) -> None:
     def lacking(card: CardSettings, origin: str = "") -> str:
         auth = AuthSettings(card=card, origin=origin)
-        return "\n".join(one for one in root.missing(root.Settings(auth=auth)) if "CARD" in one
+        return "\n".join(one for one in missing(Settings(auth=auth)) if "CARD" in one
                          or "ORIGIN" in one)  # fmt: skip
 
     assert lacking(CardSettings()) == ""
@@ -105,7 +106,7 @@ def test_the_check_of_the_settings_names_what_cards_lack(pki: TestPki) -> None:
 def test_a_site_that_lets_no_card_in_has_no_desk_and_the_whole_product_one_when_asked(
     database: Database, pki: TestPki, tmp_path: Path
 ) -> None:
-    closed = root.Settings(environment="test", keyring=tmp_path / "keyring.json")
+    closed = Settings(environment="test", keyring=tmp_path / "keyring.json")
     asked = closed.model_copy(
         update={"auth": AuthSettings(card=card_settings(pki, pki.server()), origin=SITE)}
     )
