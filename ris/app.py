@@ -18,9 +18,11 @@ from ris.auth.card.desk import CardDesk
 from ris.auth.card.routes import router as card_router
 from ris.auth.card.trust import CardTrust
 from ris.auth.ciba.routes import router as ciba_router
+from ris.auth.delegation.routes import router as delegation_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
 from ris.auth.journal.routes import router as journal_router
+from ris.auth.manual.routes import router as manual_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
@@ -78,9 +80,10 @@ from ris.web.rem_routes import router as rem_router
 
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
-    record_router, identity_journal_router, scan_router, copies_router, orders_router,
-    dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
+    auth_router, manual_router, delegation_router, journal_router, identity_router,
+    insi_state_router, bulk_router, foreign_router, record_router, identity_journal_router,
+    scan_router, copies_router, orders_router, dicom_router, hl7_router, reports_router, mss_router,
+    dmp_router, diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 

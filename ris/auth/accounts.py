@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 from ris.auth.directory.service import name_account
 from ris.auth.errors import AccountSuspended, EnrolUnknown, IdentityConflict, RoleDenied
 from ris.auth.identifiers import PersonKind, is_ps_idnat, person
-from ris.auth.model import Account, AccountIdentifier, AccountStatus, Situation
+from ris.auth.model import (
+    Account,
+    AccountIdentifier,
+    AccountStatus,
+    Situation,
+    SituationSource,
+)
 from ris.auth.psc.userinfo import Identity
 from ris.auth.rights import Role, profession_allows
 from ris.core import audit, clock
@@ -86,11 +92,13 @@ def holder(session: Session, ps_idnat: str) -> Account:
 def known(session: Session, ps_idnat: str) -> Account:
     """Return the account of *ps_idnat*, nothing new being told of the person.
 
-    Raises what `link` raises; the profession is the one of the situations last seen.
+    Raises what `link` raises; the profession is the one of the situations that PSC last listed.
     """
     account = holder(session, ps_idnat)
     query = select(Situation.profession, Situation.category).where(
-        Situation.account_id == account.id, Situation.ended_at.is_(None)
+        Situation.account_id == account.id,
+        Situation.ended_at.is_(None),
+        Situation.source == SituationSource.PSC,
     )
     if not profession_allows(Role(account.role), [(p, c) for p, c in session.execute(query)]):
         raise RoleDenied("Votre profession déclarée ne permet plus ce rôle.")

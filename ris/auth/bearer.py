@@ -210,10 +210,10 @@ def _situation(
     """Return the situation the caller names, else the single one, and whether one is missing."""
     if wanted is not None:
         found = situations.owned(session, account_id, wanted)
-        if found.ended_at is not None:
+        if not situations.in_force(found, clock.now()):
             raise situations.unknown()
         return found, False
-    listed = situations.candidates(situations.current(session, account_id))
+    listed = situations.candidates(session, situations.current(session, account_id))
     return (listed[0], False) if len(listed) == 1 else (None, len(listed) > 1)
 
 

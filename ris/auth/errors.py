@@ -111,6 +111,19 @@ class SituationRequired(Forbidden):
     title = "Choisissez votre situation d'exercice"
 
 
+class SituationEnded(Conflict):
+    """The report was opened under a situation that is over: no act leaves under it any more."""
+
+    code = "situation_ended"
+    title = "Situation d'exercice terminée"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ce compte rendu a été ouvert sous une situation qui a pris fin. Reprenez-le sous"
+            " votre situation présente, ou confiez-le à un médecin du cabinet."
+        )
+
+
 class StructureUnusable(Forbidden):
     """The structure may not sign an act that leaves the RIS (an SCM, or no valid identifier)."""
 

@@ -8,7 +8,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -58,11 +67,26 @@ class AccountIdentifier(Base):
     first_seen: Mapped[datetime] = mapped_column(default=clock.now)
 
 
+class SituationSource(StrEnum):
+    """Who says that the person works there: Pro Santé Connect, or an administrator (AUTH-20)."""
+
+    PSC = "PSC"
+    MANUAL = "MANUAL"
+
+
 class Situation(Base):
-    """One situation d'exercice of an account, refreshed at each sign-in; ended, never deleted."""
+    """One situation d'exercice of an account, refreshed at each sign-in; ended, never deleted.
+
+    A MANUAL one has dates, and `granted_by_id` says who gave it (None: the operator); a sign-in
+    leaves it alone.
+    """
 
     __tablename__ = "situation"
     __table_args__ = (
+        one_of("source", SituationSource),
+        CheckConstraint(
+            "source = 'PSC' OR (valid_from IS NOT NULL AND valid_to > valid_from)", name="dated"
+        ),
         Index(
             "uq_situation_key",
             "account_id",
@@ -71,6 +95,7 @@ class Situation(Base):
             "place",
             "mode",
             unique=True,
+            postgresql_where=text("source = 'PSC'"),
         ),
     )
 
@@ -91,6 +116,10 @@ class Situation(Base):
     family: Mapped[str] = mapped_column(String(100))
     given: Mapped[str] = mapped_column(String(100))
     title: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(default=SituationSource.PSC.value)
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    granted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     first_seen: Mapped[datetime] = mapped_column(default=clock.now)
     last_seen: Mapped[datetime] = mapped_column(default=clock.now)
     ended_at: Mapped[datetime | None]

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     MSS_SEND = "mss.send"
     DELIVERY_READ = "delivery.read"
     DELIVERY_RETRY = "delivery.retry"
+    DELEGATION_GRANT = "delegation.grant"
     DMP_CONTROL = "dmp.control"
     HL7_CONTROL = "hl7.control"
     DASHBOARD_READ = "dashboard.read"
@@ -66,6 +67,7 @@ LABELS: Final = {
     Permission.MSS_SEND: "envoyer par MSSanté",
     Permission.DELIVERY_READ: "consulter les envois",
     Permission.DELIVERY_RETRY: "relancer un envoi",
+    Permission.DELEGATION_GRANT: "déléguer ses envois",
     Permission.DMP_CONTROL: "gérer l'alimentation du DMP",
     Permission.HL7_CONTROL: "suivre et rejouer les messages HL7 reçus",
     Permission.DASHBOARD_READ: "consulter le tableau de bord",
@@ -119,6 +121,7 @@ _PHYSICIAN: Final = (
         _P.REPORT_SIGN,
         _P.REPORT_AMEND,
         _P.BREAK_GLASS,
+        _P.DELEGATION_GRANT,
         _P.DMP_CONTROL,
     }
 )

@@ -47,6 +47,7 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
     """Say who is signed in, with which rights and situations."""
     account = session.get_one(Account, principal.account_id)
     listed = situations.current(session, principal.account_id)
+    usable = situations.usable(session, listed)
     row = session.get(RisSession, principal.session_id) if principal.session_id else None
     ends_at = row.created_at + _absolute(request) if row else None
     return SessionOut(
@@ -59,7 +60,9 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
         state="NEEDS_SITUATION" if principal.needs_situation else "ACTIVE",
         acr=principal.acr,
         auth_time=principal.auth_time,
-        situations=[SituationOut.of(one, principal.situation_id) for one in listed],
+        situations=[
+            SituationOut.of(one, principal.situation_id, usable=one in usable) for one in listed
+        ],
         csrf_token=cookies.csrf_token(_cookie(request)) if row else "",
         psc_state=PscState.EXPIRED if row and row.psc_ended_at else PscState.ACTIVE,
         ends_at=ends_at,

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.directory.values import DirectoryEntry
-from ris.auth.model import Account, AccountStatus, Situation
+from ris.auth.model import Account, AccountStatus, Situation, SituationSource
 from ris.auth.rights import Permission, Role
 
 
@@ -28,11 +28,13 @@ class SituationOut(BaseModel):
     specialty: str
     sector: str
     mode: str
+    source: SituationSource = Field(description="PSC, ou MANUAL : donnée par l'administrateur.")
+    valid_to: datetime | None = Field(description="Dernier instant d'une situation MANUAL.")
     usable: bool
     chosen: bool
 
     @classmethod
-    def of(cls, row: Situation, chosen: UUID | None) -> "SituationOut":
+    def of(cls, row: Situation, chosen: UUID | None, *, usable: bool) -> "SituationOut":
         """Return the shape of one row."""
         return cls(
             id=row.id,
@@ -42,7 +44,9 @@ class SituationOut(BaseModel):
             specialty=row.specialty,
             sector=row.sector,
             mode=row.mode,
-            usable=row.struct_valid,
+            source=SituationSource(row.source),
+            valid_to=row.valid_to,
+            usable=usable,
             chosen=row.id == chosen,
         )
 

@@ -54,7 +54,7 @@ def open_session(
     of `deliver`.
     """
     token, identifier, claims = cookies.fresh(), ids.new(), sign_in.claims
-    candidates = situations.candidates(listed)
+    candidates = situations.candidates(session, listed)
     kept = [one for one in candidates if one.id == keep_situation]
     chosen = (kept or candidates)[0] if kept or len(candidates) == 1 else None
     amr = claims.get("amr")
@@ -105,6 +105,7 @@ def deliver(session: Session, code: str, challenge: str, now: datetime) -> tuple
 def resume(session: Session, token: str, settings: AuthSettings) -> Live:
     """Return the session of a cookie's *token* and note that it is used.
 
+    A situation that ended since it was chosen is acted in no more: another must be chosen.
     Raises NotAuthenticated, SessionExpired or SessionLocked.
     """
     row = find(session, token)
@@ -116,8 +117,7 @@ def resume(session: Session, token: str, settings: AuthSettings) -> Live:
         raise SessionExpired
     if clock.now() - row.last_seen_at > _TOUCH:
         row.last_seen_at = clock.now()
-    situation = session.get(Situation, row.situation_id) if row.situation_id else None
-    return Live(row, account, situation)
+    return Live(row, account, _chosen(session, row))
 
 
 def refuse_unusable(row: RisSession, settings: AuthSettings, now: datetime) -> None:
@@ -126,6 +126,16 @@ def refuse_unusable(row: RisSession, settings: AuthSettings, now: datetime) -> N
         raise SessionExpired
     if now - row.last_seen_at > timedelta(seconds=settings.idle_lock_s):
         raise SessionLocked
+
+
+def _chosen(session: Session, row: RisSession) -> Situation | None:
+    """Return the situation of a session, None once it is over (AUTH-66)."""
+    situation = session.get(Situation, row.situation_id) if row.situation_id else None
+    if situation is None or situations.in_force(situation, clock.now()):
+        return situation
+    row.situation_id = None
+    row.needs_situation = bool(situations.current(session, row.account_id))
+    return None
 
 
 def find(session: Session, token: str) -> RisSession | None:
@@ -142,7 +152,7 @@ def choose(session: Session, row: RisSession, situation_id: UUID) -> str:
     Raises NotFound when the situation is not one of this account, or ended.
     """
     situation = situations.owned(session, row.account_id, situation_id)
-    if situation.ended_at is not None:
+    if not situations.in_force(situation, clock.now()):
         raise situations.unknown()
     token = cookies.fresh()
     row.token_hash = cookies.digest(token)

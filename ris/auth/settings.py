@@ -85,6 +85,9 @@ class AuthSettings(BaseModel):
 
     *withheld* takes rights away from a role on this site (`{"SECRETARY": ["ins.read"]}`): seeing
     an INS and calling INSi are granted or withheld one by one (RIS.INS.05, .06). It never adds.
+    *delegation_required*: staff send and send again only under a delegation of the physician who
+    signed (auth.md §9.3); without it the journal still names him. The `…_max_days` bound what is
+    given for a time [K].
     """
 
     model_config = ConfigDict(frozen=True)
@@ -102,4 +105,7 @@ class AuthSettings(BaseModel):
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800
     allow_test_ids: bool = False
+    delegation_required: bool = True
+    delegation_max_days: int = Field(default=366, ge=1)
+    manual_situation_max_days: int = Field(default=366, ge=1)
     withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)

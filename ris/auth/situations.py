@@ -6,14 +6,15 @@ Selection is by our own situation id, never by the workplace's name (auth.md §1
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from ris.auth import structures
 from ris.auth.errors import StructureUnusable
-from ris.auth.model import Account, Situation
+from ris.auth.model import Account, Situation, SituationSource
 from ris.auth.psc.userinfo import Activity, Identity
 from ris.auth.values import Address, Professional, Structure
 from ris.core import clock
@@ -21,11 +22,16 @@ from ris.core.errors import NotFound
 
 
 def refresh(session: Session, account: Account, identity: Identity) -> list[Situation]:
-    """Bring the account's situations in step with *identity*; return the current ones, in order."""
+    """Bring the account's situations in step with *identity*; return the current ones, in order.
+
+    Those an administrator gave are not PSC's to end: they come last, while their dates allow.
+    """
     now = clock.now()
-    query = select(Situation).where(Situation.account_id == account.id)
+    query = select(Situation).where(
+        Situation.account_id == account.id, Situation.source == SituationSource.PSC
+    )
     known = {(s.profession, s.specialty, s.place, s.mode): s for s in session.scalars(query)}
-    current = []
+    told = []
     for activity in identity.situations():
         situation = known.pop(activity.key, None)
         if situation is None:
@@ -33,24 +39,52 @@ def refresh(session: Session, account: Account, identity: Identity) -> list[Situ
             session.add(situation)
         _copy(activity, situation)
         situation.last_seen, situation.ended_at = now, None
-        current.append(situation)
+        told.append(situation)
     for gone in known.values():
         gone.ended_at = gone.ended_at or now
     session.flush()
-    return current
+    given = current(session, account.id, source=SituationSource.MANUAL)
+    return told + given
 
 
-def current(session: Session, account_id: UUID) -> list[Situation]:
-    """Return the situations of an account that PSC still lists."""
-    query = select(Situation).where(
-        Situation.account_id == account_id, Situation.ended_at.is_(None)
-    )
+def current(
+    session: Session, account_id: UUID, *, source: SituationSource | None = None
+) -> list[Situation]:
+    """Return the situations of an account in force now, of one *source* or of both."""
+    query = select(Situation).where(Situation.account_id == account_id, live(clock.now()))
+    if source is not None:
+        query = query.where(Situation.source == source)
     return list(session.scalars(query.order_by(Situation.id)))
 
 
-def candidates(listed: Sequence[Situation]) -> list[Situation]:
+def live(at: datetime) -> ColumnElement[bool]:
+    """Return the condition of a situation in force at *at*: the query's form of `in_force`."""
+    return and_(
+        Situation.ended_at.is_(None),
+        or_(Situation.valid_from.is_(None), Situation.valid_from <= at),
+        or_(Situation.valid_to.is_(None), Situation.valid_to > at),
+    )
+
+
+def in_force(situation: Situation, at: datetime) -> bool:
+    """Say whether a situation may be acted in at *at*: not ended, and within its dates."""
+    begun = situation.valid_from is None or situation.valid_from <= at
+    over = situation.valid_to is not None and situation.valid_to <= at
+    return situation.ended_at is None and begun and not over
+
+
+def usable(session: Session, listed: Sequence[Situation]) -> list[Situation]:
+    """Return the situations whose acts may leave the RIS: a right identifier, and no SCM's."""
+    return [
+        one
+        for one in listed
+        if one.struct_valid and not structures.is_scm(session, one.struct_idnat)
+    ]
+
+
+def candidates(session: Session, listed: Sequence[Situation]) -> list[Situation]:
     """Return the situations to choose from: those that may act outside, else all of them."""
-    return [one for one in listed if one.struct_valid] or list(listed)
+    return usable(session, listed) or list(listed)
 
 
 def owned(session: Session, account_id: UUID, situation_id: UUID) -> Situation:
@@ -71,13 +105,6 @@ def professional(account: Account, situation: Situation) -> Professional:
 
     A situation without a valid Struct_IdNat gives no structure (AUTH-20, AUTH-64).
     """
-    structure = Structure(
-        struct_idnat=situation.struct_idnat,
-        name=situation.name,
-        sector=situation.sector,
-        address=_address(situation),
-        phone=situation.phone,
-    )
     return Professional(
         ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat,
         family=situation.family or account.family,
@@ -85,7 +112,18 @@ def professional(account: Account, situation: Situation) -> Professional:
         profession=situation.profession,
         specialty=situation.specialty,
         title=situation.title,
-        structure=structure if situation.struct_valid else None,
+        structure=structure_of(situation) if situation.struct_valid else None,
+        phone=situation.phone,
+    )
+
+
+def structure_of(situation: Situation) -> Structure:
+    """Return the workplace of one situation, as it was told."""
+    return Structure(
+        struct_idnat=situation.struct_idnat,
+        name=situation.name,
+        sector=situation.sector,
+        address=_address(situation),
         phone=situation.phone,
     )
 

@@ -34,7 +34,7 @@ def declare(
         raise Invalid("Identifiant de structure invalide.", code="STRUCTURE_INVALID")
     if not name.strip() or len(name) > _NAME_MAX:
         raise Invalid(f"Nom de structure de 1 à {_NAME_MAX} caractères.", code="STRUCTURE_INVALID")
-    known = _found(session, struct_idnat)
+    known = find(session, struct_idnat)
     if known is None:
         known = ServedStructure(struct_idnat=struct_idnat, name=name, is_scm=is_scm)
         session.add(known)
@@ -54,7 +54,7 @@ def require_acting(session: Session, struct_idnat: str) -> None:
     """
     if not structure(struct_idnat).valid:
         raise StructureUnusable("Cette situation n'a pas d'identifiant de structure valide.")
-    known = _found(session, struct_idnat)
+    known = find(session, struct_idnat)
     if known is not None and known.is_scm:
         raise StructureUnusable(
             "Une SCM ne peut pas signer un acte : choisissez la situation de votre cabinet."
@@ -63,15 +63,16 @@ def require_acting(session: Session, struct_idnat: str) -> None:
 
 def is_scm(session: Session, struct_idnat: str) -> bool:
     """Say whether a structure is declared a means company (SCM)."""
-    known = _found(session, struct_idnat)
+    known = find(session, struct_idnat)
     return known is not None and known.is_scm
+
+
+def find(session: Session, struct_idnat: str) -> ServedStructure | None:
+    """Return a structure declared on this installation, or None."""
+    query = select(ServedStructure).where(ServedStructure.struct_idnat == struct_idnat)
+    return session.scalars(query).one_or_none()
 
 
 def any_scm(session: Session) -> bool:
     """Say whether this installation serves an SCM."""
     return bool(session.scalar(select(exists().where(ServedStructure.is_scm))))
-
-
-def _found(session: Session, struct_idnat: str) -> ServedStructure | None:
-    query = select(ServedStructure).where(ServedStructure.struct_idnat == struct_idnat)
-    return session.scalars(query).one_or_none()

@@ -14,7 +14,6 @@ from ris.sandbox.services import (
     CLIENT_ID,
     CLIENT_SECRET,
     HOMOLOGATION,
-    RADIOLOGISTS,
     Sandbox,
     mailbox_of,
 )
@@ -105,7 +104,7 @@ def _mss(sandbox: Sandbox, whitelist: Path) -> dict[str, str]:
             "ps_idnat": person.ps_idnat,
             "struct_idnat": person.workplaces[0].struct_idnat,
         }
-        for person in RADIOLOGISTS
+        for person in sandbox.radiologists
     ]
     return _part(
         "mss",

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from ris.auth.delegation.guard import acting_for
+from ris.auth.delegation.values import DelegatedAction
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core import audit, breaker, clock
-from ris.diffusion import dashboard, signing, staff
+from ris.diffusion import dashboard, responsible, signing, staff
 from ris.diffusion.errors import NoProfessionalExercise
 from ris.diffusion.model import Delivery
 from ris.diffusion.schemas import (
@@ -69,18 +71,13 @@ def sign_report(
     if_match: IfMatch = None,
 ) -> Response:
     """Sign the report as read (If-Match): it becomes validé and leaves by itself."""
-    signer = principal.professional
-    if signer is None:
+    if principal.professional is None:
         raise NoProfessionalExercise
 
     def effect() -> SignatureOut:
-        document = signing.sign(
-            session,
-            diffusion,
-            report_id,
-            signer,
-            principal.actor,
-            read_version=read_version(if_match),
+        read = read_version(if_match)
+        document = responsible.sign(
+            session, diffusion, report_id, principal.actor, read_version=read
         )
         of_report = _of_report(session, report_id)
         rows = [row for row in of_report if row.document_id == document.version_id]
@@ -146,15 +143,21 @@ def send_report_to(
     *,
     report_id: UUID,
     body: RecipientIn,
+    request: Request,
     session: Db,
     once: Once,
     diffusion: Wired,
     principal: Sender,
 ) -> Response:
-    """Send a signed report to one more professional, by MSSanté."""
+    """Send a signed report to one more professional, by MSSanté.
+
+    A secretary does so under a delegation of the radiologist who signed: 403 `delegation_missing`.
+    """
+    signer = responsible.of_report(session, diffusion, report_id)
+    actor = acting_for(request, session, principal, DelegatedAction.MSS_SEND, signer)
 
     def effect() -> DeliveryOut:
-        row = staff.send_to(session, diffusion, report_id, body.rpps, principal.actor)
+        row = staff.send_to(session, diffusion, report_id, body.rpps, actor)
         return DeliveryOut.of(row)
 
     return once(principal.account_id, effect)
@@ -206,20 +209,36 @@ def read_delivery(
 @router.post("/deliveries/{delivery_id}/replay", status_code=200)
 @satisfies("RIS.TBB.03")
 def replay_delivery(
-    delivery_id: UUID, response: Response, session: Db, diffusion: Wired, principal: Retrier
+    *,
+    delivery_id: UUID,
+    request: Request,
+    response: Response,
+    session: Db,
+    diffusion: Wired,
+    principal: Retrier,
 ) -> DeliveryOut:
-    """Send again what failed, was given up or waits: same bytes, same identifiers."""
-    row = staff.replay(session, diffusion, delivery_id, principal.actor)
+    """Send again what failed, was given up or waits: same bytes, same identifiers.
+
+    A secretary does so under a delegation of the radiologist who signed: 403 `delegation_missing`.
+    """
+    actor = _retrier(request, session, principal, delivery_id)
+    row = staff.replay(session, diffusion, delivery_id, actor)
     return _shown(session, row, response)
 
 
 @router.post("/deliveries/{delivery_id}/cancel", status_code=200)
 @satisfies()
 def cancel_delivery(
-    delivery_id: UUID, response: Response, session: Db, principal: Retrier
+    *,
+    delivery_id: UUID,
+    request: Request,
+    response: Response,
+    session: Db,
+    principal: Retrier,
 ) -> DeliveryOut:
-    """Cancel a delivery that has not left."""
-    return _shown(session, staff.cancel(session, delivery_id, principal.actor), response)
+    """Cancel a delivery that has not left; a secretary under delegation, as for a replay."""
+    actor = _retrier(request, session, principal, delivery_id)
+    return _shown(session, staff.cancel(session, delivery_id, actor), response)
 
 
 @router.get("/dashboard")
@@ -239,6 +258,12 @@ def read_dashboard(
     found = [PeriodOut.of(one, dashboard.count(dashboard.within(lines, one))) for one in spans]
     services = [ServiceOut.model_validate(one) for one in breaker.endpoints(session, clock.now())]
     return DashboardOut(services=services, struct_idnat=struct_idnat, rpps=rpps, periods=found)
+
+
+def _retrier(request: Request, session: Session, principal: Principal, row: UUID) -> audit.Actor:
+    """Return the actor of a replay or a cancellation, on behalf of who signed."""
+    signer = responsible.of_delivery(session, staff.get(session, row))
+    return acting_for(request, session, principal, DelegatedAction.DELIVERY_RETRY, signer)
 
 
 def _of_report(session: Session, report_id: UUID) -> list[Delivery]:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ris.auth import structures
 from ris.core import clock, ids
 from ris.core.crypto import Sealer
 from ris.core.db import Database
@@ -80,7 +81,9 @@ class MssChannel:
         _refuse_masked(document, order)
         author = document.content.author
         structure = author.structure.struct_idnat if author.structure else ""
-        box = operators.sending_mailbox(self._settings, author.ps_idnat, structure)
+        box = operators.sending_mailbox(
+            self._settings, author.ps_idnat, structure, shared=not structures.any_scm(session)
+        )
         replaced = session.get(MssMessage, order.replaces) if order.replaces else None
         shipment = self._shipment(document, order, replaced)
         try:

@@ -32,16 +32,20 @@ def no_token(_ps_idnat: str) -> str | None:
 
 
 @satisfies("RIS.MSS.23", "RIS.MSS.24")
-def sending_mailbox(settings: MssSettings, ps_idnat: str, struct_idnat: str) -> MailboxSettings:
+def sending_mailbox(
+    settings: MssSettings, ps_idnat: str, struct_idnat: str, *, shared: bool = True
+) -> MailboxSettings:
     """Return the mailbox a report leaves from when *ps_idnat* signed it in *struct_idnat*.
 
-    The signer's own nominative mailbox, else the structure's, else the one of any structure.
-    Raises `MailboxNotConfigured`.
+    The signer's own nominative mailbox, else the structure's, else the one of any structure if it
+    may be *shared*: an SCM's practices never send from one (AUTH-60). Raises
+    `MailboxNotConfigured`.
     """
     usable = [
         one
         for one in settings.mailboxes
         if one.ps_idnat in ("", ps_idnat) and one.struct_idnat in ("", struct_idnat)
+        if shared or one.ps_idnat or one.struct_idnat
     ]
     if not usable:
         raise MailboxNotConfigured("Déclarez une boîte dans RIS_MSS__MAILBOXES.")

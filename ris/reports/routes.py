@@ -117,6 +117,17 @@ def cancel_report(
     return _answer(session, report, response)
 
 
+@router.post("/reports/{report_id}/situation", status_code=200)
+@satisfies("RIS.AUTH.01")
+def take_over_report(
+    report_id: UUID, response: Response, session: Db, principal: Signer, if_match: IfMatch = None
+) -> ReportOut:
+    """Put an unsigned report under the caller's present situation: it will leave from there."""
+    report = _locked(session, report_id, if_match)
+    service.take_over(session, report, actor=principal.actor)
+    return _answer(session, report, response)
+
+
 @router.post("/reports/{report_id}/announcement", status_code=200)
 @satisfies("RIS.CRR.02")
 def require_announcement(

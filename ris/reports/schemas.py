@@ -115,6 +115,9 @@ class ReportOut(BaseModel):
     status_label: str
     draft_kind: VersionKind
     to_validate: bool
+    situation_id: UUID | None = Field(
+        description="Situation d'exercice de son radiologue : il partira sous cette structure."
+    )
     title: str
     sections: dict[str, str]
     visibility: list[Visibility]

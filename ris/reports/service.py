@@ -4,6 +4,7 @@ Acts change a report that the caller has locked (`get(…, lock=True)`); they ta
 never commit. Freezing a version is in `freeze`; what is sent belongs to `ris.diffusion`.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -95,6 +96,20 @@ def edit(session: Session, report: Report, changes: Changes, *, actor: Actor) ->
     report.updated_at = clock.now()
     session.flush()
     _record(session, report, "report.edited", actor)
+
+
+def take_over(session: Session, report: Report, *, actor: Actor) -> None:
+    """Put an unsigned report under the situation *actor* acts in now (AUTH-63, AUTH-65).
+
+    It is he who answers for it from then on. The former situation is traced.
+    """
+    require_writable(report)
+    former, report.situation_id = report.situation_id, actor.situation_id
+    report.author_account_id = actor.account_id or report.author_account_id
+    report.updated_at = clock.now()
+    session.flush()
+    told = {"former": str(former) if former else None}
+    _record(session, report, "report.situation_changed", actor, told)
 
 
 @satisfies("RIS.CRR.04")
@@ -233,12 +248,18 @@ def _plain(sections: dict[str, str]) -> dict[str, str]:
     return {name: plain(text) for name, text in sections.items()}
 
 
-def _record(session: Session, report: Report, action: str, actor: Actor) -> None:
+def _record(
+    session: Session,
+    report: Report,
+    action: str,
+    actor: Actor,
+    told: Mapping[str, object] | None = None,
+) -> None:
     audit.record(
         session,
         action,
         actor=actor,
         target=("report", report.id),
         patient_id=report.patient_id,
-        detail={"status": report.status, "version": report.current_version},
+        detail={"status": report.status, "version": report.current_version, **(told or {})},
     )

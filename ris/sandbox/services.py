@@ -4,6 +4,7 @@ Only starting, stopping and who lives there; each simulator's rules are in its o
 """
 
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from ris.sandbox.annuaire import REQUESTER_ADDRESS, Annuaire
 from ris.sandbox.dmp.registry import DmpPatient
 from ris.sandbox.dmp.service import DmpSandbox
 from ris.sandbox.faults import Faults
+from ris.sandbox.insi import InsiSandbox
 from ris.sandbox.insi_people import PEOPLE
 from ris.sandbox.mss.accounts import PATIENT_DOMAIN, Account
 from ris.sandbox.mss.operator import SandboxOperator
@@ -44,11 +46,20 @@ class Sandbox:
     """INSi, Pro Santé Connect, the Annuaire Santé, the DMP and an MSSanté operator.
 
     *directory* keeps the PKI between runs; *api_url* is the product's own address, registered at
-    the OpenID provider. A context manager; addresses are known once it is entered.
+    the OpenID provider; *radiologists* have a mailbox and the certificates of their first
+    workplace. A context manager; addresses are known once it is entered.
     """
 
-    def __init__(self, directory: Path, *, api_url: str, faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        api_url: str,
+        faults: Faults | None = None,
+        radiologists: Sequence[Person] = RADIOLOGISTS,
+    ) -> None:
         self.directory = directory
+        self.radiologists = radiologists
         self.api_url = api_url
         self.faults = faults or Faults()
         self.pki = TestPki(directory / "pki")
@@ -61,7 +72,7 @@ class Sandbox:
             faults=self.faults,
         )
         self.operator = SandboxOperator(
-            self.pki, self.faults, whitelist=WHITELIST, mailboxes=_mailboxes()
+            self.pki, self.faults, whitelist=WHITELIST, mailboxes=_mailboxes(radiologists)
         )
         self.insi_url = self.insi_cpx_url = self.psc_url = self.annuaire_url = self.dmp_url = ""
         self._stack = ExitStack()
@@ -71,7 +82,9 @@ class Sandbox:
         self.psc_url = self._serve(self.psc.app, server)
         self.psc.base_url = self.psc_url
         self.annuaire_url = self._serve(self.annuaire.app, server)
-        self.insi_url = self._serve(insi.build(self.faults), server, mutual=True) + insi.PATH
+        by_structure = insi.build(self.faults)
+        self.insi: InsiSandbox = by_structure.state.insi
+        self.insi_url = self._serve(by_structure, server, mutual=True) + insi.PATH
         by_card = insi.build(self.faults, believes=self.pki.believes)
         self.insi_cpx_url = self._serve(by_card, server) + insi.PATH
         self.dmp_url = self._serve(self.dmp.app, server, mutual=True)
@@ -98,8 +111,8 @@ class Sandbox:
         return running.url
 
     def write_certificates(self, directory: Path) -> None:
-        """Write the certificates of both practices as `<struct_idnat>/<usage>.crt` and `.key`."""
-        for person in RADIOLOGISTS:
+        """Write the certificates of every practice as `<struct_idnat>/<usage>.crt` and `.key`."""
+        for person in self.radiologists:
             struct = person.workplaces[0].struct_idnat
             issued = {
                 "AUTH_CLI": self.pki.organisation(struct, "AUTH_CLI"),
@@ -128,7 +141,7 @@ def _client(api_url: str) -> RegisteredClient:
     )
 
 
-def _mailboxes() -> list[Account]:
-    staff = [Account(mailbox_of(one), one.workplaces[0].struct_idnat) for one in RADIOLOGISTS]
+def _mailboxes(radiologists: Sequence[Person]) -> list[Account]:
+    staff = [Account(mailbox_of(one), one.workplaces[0].struct_idnat) for one in radiologists]
     patients = [Account(f"{one.number}@{PATIENT_DOMAIN}") for one in PEOPLE]
     return [*staff, Account(REQUESTER_ADDRESS), *patients]

@@ -1,6 +1,6 @@
 """A report ready to be signed, and a `Diffusion` wired on the strict remote. No fixture here."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from ris.auth.model import Account
+from ris.auth.model import Account, Situation
 from ris.auth.rights import Role
 from ris.auth.values import Professional
 from ris.core import clock, ids
@@ -148,10 +148,17 @@ class Bench:
 
     def account(self) -> None:
         with self.database.transaction() as session:
-            account = Account(ps_idnat=sample.RADIOLOGIST.ps_idnat, role=Role.RADIOLOGIST)
+            account = Account(
+                ps_idnat=sample.RADIOLOGIST.ps_idnat,
+                rpps=sample.RADIOLOGIST.rpps,
+                role=Role.RADIOLOGIST,
+            )
             session.add(account)
             session.flush()
-            self.actor = Actor(account_id=account.id)
+            situation = situation_of(account, sample.RADIOLOGIST)
+            session.add(situation)
+            session.flush()
+            self.actor = Actor(account_id=account.id, situation_id=situation.id)
 
     def report(self) -> UUID:
         """Return a draft, with the patient, the order and the exam it needs."""
@@ -198,6 +205,19 @@ class Bench:
             f" open_until = open_until - {gap}"
         )
         self.sql(f"update procrastinate_jobs set scheduled_at = scheduled_at - {gap}")
+
+
+def situation_of(account: Account, professional: Professional) -> Situation:
+    """The situation that PSC would tell for *professional*."""
+    place = professional.structure
+    assert place is not None
+    return Situation(
+        account_id=account.id, profession=professional.profession, category="C", mode="L",
+        specialty=professional.specialty, title=professional.title, family=professional.family,
+        given=professional.given, struct_idnat=place.struct_idnat, struct_valid=True,
+        place=place.struct_idnat, technical_id="", name=place.name, sector=place.sector,
+        address=asdict(place.address), phone=place.phone,
+    )  # fmt: skip
 
 
 def draft(session: Session, actor: Actor) -> Report:

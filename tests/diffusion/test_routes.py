@@ -41,7 +41,7 @@ def radiologist(full: Bench) -> Principal:
         session_id=ids.new(),
         role=Role.RADIOLOGIST,
         permissions=permissions_of(Role.RADIOLOGIST),
-        situation_id=None,
+        situation_id=full.actor.situation_id,
         professional=sample.RADIOLOGIST,
         actor=full.actor,
         acr="eidas1",

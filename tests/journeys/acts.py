@@ -3,8 +3,10 @@
 Nothing is checked here but the answer's status.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from ris.core import clock
 from ris.demo.story import Story
 
 
@@ -40,6 +42,22 @@ def draft(story: Story) -> None:
             "exam_id": story.facts.exam["id"],
             "title": "Scanner cérébral",
             "sections": {"results": "Lésion à annoncer.", "conclusion": "À annoncer."},
+        },
+    )
+
+
+def delegate(story: Story, *actions: str) -> None:
+    """The radiologist lets the secretary do *actions* in his name, for a day."""
+    practice = story.radiologist.person.workplaces[0].struct_idnat
+    clerk = story.secretary.get("/v1/session")["account_id"]
+    until = (clock.now() + timedelta(days=1)).isoformat()
+    story.radiologist.post(
+        "/v1/delegations",
+        {
+            "delegate_id": clerk,
+            "struct_idnat": practice,
+            "actions": actions,
+            "valid_to": until,
         },
     )
 

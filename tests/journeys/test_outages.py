@@ -5,7 +5,7 @@ import pytest
 from ris.demo.story import Story
 from ris.rem.evidence import Evidence
 from ris.sandbox.faults import Fault
-from tests.journeys.acts import refuse
+from tests.journeys.acts import delegate, refuse
 from tests.journeys.site import Site
 
 
@@ -63,6 +63,7 @@ def test_a_mail_put_off_is_tried_again_and_one_refused_is_shown_then_replayed_by
     month = next(one for one in dashboard["periods"] if one["name"] == "current_month")
     assert month["channels"]["mss_ps"]["failures"] == 1
     evidence.add("01", "dashboard.txt", str(month))
+    delegate(story, "delivery.retry")
     story.secretary.post(f"/v1/deliveries/{shown['id']}/replay", status=200)
     site.until(lambda: site.state("mss_ps") == "acknowledged")
     outcomes = [line["outcome"] for line in site.history("mss_ps")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from ris.auth import structures
 from ris.core import clock, ids
 from ris.core.errors import Held, Lost
 from ris.identity.values import Status
@@ -140,6 +141,18 @@ def test_in_a_scm_the_report_leaves_from_the_validators_mailbox_with_his_certifi
     assert label == "Dr Jeanne BIDAULT - Centre d'imagerie des Lilas"
     evidence.add("01", "smtp-source.eml", sent.raw)
     evidence.add("02", "client-certificate.txt", str(sent.certificate))
+
+
+@pytest.mark.rem("RIS.MSS.24", scenario="MSS/va1.30.01")
+def test_the_practices_of_an_scm_never_send_from_one_shared_mailbox(bench: Bench) -> None:
+    (box,) = bench.settings.mailboxes
+    bench.with_settings(mailboxes=(box.model_copy(update={"struct_idnat": ""}),))
+    bench.freeze(signed())  # elsewhere the mailbox of any structure serves
+    with bench.database.transaction() as session:
+        structures.declare(session, "300000000993014", "SCM IMAGERIE INVENTEE", is_scm=True)
+    with pytest.raises(Held) as held:
+        bench.freeze(signed())
+    assert held.value.code == "NO_MAILBOX"
 
 
 @pytest.mark.rem("RIS.MSS.15", scenario="MSS/va1.02.01")

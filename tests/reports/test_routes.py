@@ -107,6 +107,26 @@ def test_a_report_is_drafted_edited_and_made_provisional(room: Room, evidence: E
     assert room.act("POST", f"{path}/cancel").json()["status"] == "CANCELLED"
 
 
+def test_an_unsigned_report_is_put_under_another_situation_and_the_former_is_traced(
+    room: Room,
+) -> None:
+    report = room.draft()
+    assert report["situation_id"] is None
+    wanted = ids.new()
+    acting = principal(room.bench)
+    acting = replace(acting, actor=replace(acting.actor, situation_id=wanted))
+    room.app.dependency_overrides[current_session] = lambda: acting
+    moved = room.act("POST", f"/reports/{report['id']}/situation")
+    assert (moved.status_code, moved.json()["situation_id"]) == (200, str(wanted))
+    with room.database.transaction() as session:
+        query = select(AuditEvent).where(AuditEvent.action == "report.situation_changed")
+        line = session.scalars(query).one()
+        assert (line.detail["former"], line.situation_id) == (None, wanted)
+    room.sign(report["id"])
+    refused = room.act("POST", f"/reports/{report['id']}/situation")
+    assert refused.status_code == 409
+
+
 def test_a_change_needs_the_etag_of_what_was_read(room: Room) -> None:
     report = room.draft()
     path, first = f"/reports/{report['id']}", room.etag

@@ -15,6 +15,7 @@ from ris.auth.errors import StructureUnusable
 from ris.auth.model import Account, AccountStatus, Situation
 from ris.auth.rights import Role
 from ris.auth.values import Professional
+from ris.core import clock
 from ris.identity.insi.errors import InsiCallerMissing, InsiCallerOther
 from ris.identity.insi.values import Caller, CallMode
 from ris.identity.settings import InsiSettings
@@ -56,7 +57,7 @@ def practices(session: Session) -> tuple[Practice, ...]:
     query = (
         select(Account, Situation)
         .join(Situation, Situation.account_id == Account.id)
-        .where(Account.status == AccountStatus.ACTIVE, Situation.ended_at.is_(None))
+        .where(Account.status == AccountStatus.ACTIVE, situations.live(clock.now()))
         .where(Situation.struct_valid, Account.role.in_(_RESPONSIBLE))
         .order_by(Account.family, Account.given, Account.ps_idnat, Situation.struct_idnat)
     )
