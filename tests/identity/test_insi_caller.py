@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 
 from ris.auth import structures
+from ris.auth.certificates.pool import CertificatePool
 from ris.auth.errors import CertificateMissing, StructureUnusable
 from ris.auth.model import Account, Situation
-from ris.auth.rang import CertificatePool
 from ris.auth.rights import Role
 from ris.auth.values import Professional, Structure
 from ris.core.audit import AuditEvent
