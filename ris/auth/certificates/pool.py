@@ -89,7 +89,10 @@ class CertificatePool:
 
     def inventory(self) -> list[Held]:
         """Return every certificate of the pool with its state, then those only watched."""
-        authorities = self.authorities()
+        try:
+            authorities = self.authorities()
+        except NotConfigured:  # every connection says so, louder
+            authorities = []
         held = [
             self._warned(one, authorities)
             for struct_idnat in self.store.structures()
