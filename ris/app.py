@@ -141,10 +141,17 @@ def running(settings: Settings) -> Iterator[Runtime]:
         runtime = compose(settings, database)
         try:
             resealing.check(database, runtime.sealer)
-            watch.announce(runtime.desk.certificates)
             yield runtime
         finally:
             runtime.close()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Runtime]:
+    """Give the `Runtime` of a process that stays: what is of no use among certificates is told."""
+    with running(settings) as runtime:
+        watch.announce(runtime.desk.certificates)
+        yield runtime
 
 
 def compose(settings: Settings, database: Database) -> Runtime:

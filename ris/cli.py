@@ -90,7 +90,7 @@ def api(
     """Démarrer l'API HTTP."""
     logs.configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         uvicorn.run(
             root.create_app(runtime), host=host, port=port, log_config=None, access_log=False,
             server_header=False, http=PeerCertificate,
@@ -105,7 +105,7 @@ def card_login(
     """Recevoir les connexions par carte CPS ou CPE (TLS mutuel), sur le même nom que le site."""
     logs.configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         if runtime.card is None:
             raise NotConfigured(
                 "La connexion par carte n'est pas activée : RIS_AUTH__CARD__ENABLED."
@@ -120,7 +120,7 @@ def worker(
 ) -> None:
     """Démarrer un processus d'envoi ; SIGTERM laisse finir les envois en cours."""
     logs.configure()
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         jobs.run_worker(runtime.diffusion, concurrency=concurrency, once=once)
 
 
@@ -131,7 +131,7 @@ def mllp(
 ) -> None:
     """Recevoir les identités par HL7 v2 (MLLP) ; SIGTERM laisse finir les échanges en cours."""
     logs.configure()
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         asyncio.run(server.run(runtime.inbox, host, port))
 
 

@@ -1,5 +1,6 @@
 """Adding, replacing, retiring: refused or whole, traced, and never an interruption."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ris.auth import structures
-from ris.auth.certificates import offers, service
+from ris.auth.certificates import offers, service, store
 from ris.auth.certificates.errors import (
     CertificateInUse,
     CertificateKnown,
@@ -261,6 +262,8 @@ def test_readers_never_see_half_a_pair_while_it_is_replaced(shelf: Shelf, pki: T
                 credential = pool.credential(A, "AUTH_CLI")
                 http.context(trust=pki.trust, credential=credential)
                 leaf = credential.chain()[0]
+                halves = [one.held for one in pool.examine(A, "AUTH_CLI") if one.held.refusal]
+                assert halves == []
             except Exception as error:
                 wrong.append(error)
                 return
@@ -277,6 +280,32 @@ def test_readers_never_see_half_a_pair_while_it_is_replaced(shelf: Shelf, pki: T
     assert wrong == []
     assert len(seen) > 2
     assert shelf.serving() == serial(made[-1])
+
+
+def test_at_every_step_of_writing_and_removing_a_reader_sees_whole_pairs(
+    shelf: Shelf, pki: TestPki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, newer = issue(pki, days=(-9, 50)), issue(pki, own=key(1))
+    shelf.add(former)
+    other, seen = shelf.reopened(), []
+
+    def looking(step: Callable[..., object]) -> Callable[..., object]:
+        def act(*given: object, **named: object) -> None:
+            seen.append([one.held for one in other.examine(A, "AUTH_CLI")])
+            step(*given, **named)
+            seen.append([one.held for one in other.examine(A, "AUTH_CLI")])
+
+        return act
+
+    for step in (store._write, store._sync):
+        monkeypatch.setattr(store, step.__name__, looking(step))
+    monkeypatch.setattr("os.unlink", looking(os.unlink))
+    shelf.add(newer)
+    shelf.retire(serial(former))
+    assert [one.refusal for step in seen for one in step if one.refusal] == []
+    shown = list(dict.fromkeys(tuple(one.serial for one in step) for step in seen))
+    one, two = serial(former), serial(newer)
+    assert shown == [(one,), (two, one), (two,)]
 
 
 def test_a_passphrase_opens_the_key_of_its_own_certificate_only(shelf: Shelf, pki: TestPki) -> None:

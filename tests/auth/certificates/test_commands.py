@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from ris.cli import cli
@@ -88,6 +89,25 @@ def test_a_check_of_the_configuration_names_every_certificate_of_no_use(
     assert ran.exit_code == 1
     assert f"À corriger : certificat {B} AUTH_CLI : inutilisable" in ran.output
     assert "OTHER_STRUCTURE (Le certificat appartient à une autre structure)" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("command", "stays"), [("api", "uvicorn.run"), ("worker", "jobs.run_worker")]
+)
+def test_a_process_that_starts_logs_every_certificate_of_no_use(
+    ris: Operator, shelf: Shelf, pki: TestPki, monkeypatch: pytest.MonkeyPatch, *, command: str,
+    stays: str,
+) -> None:  # fmt: skip
+    drop(shelf.folder, B, "AUTH_CLI", issue(pki))
+    started: list[object] = []
+    for name in ("logs.configure", "signal.signal"):
+        monkeypatch.setattr(f"ris.cli.{name}", lambda *_: None)
+    monkeypatch.setattr(f"ris.cli.{stays}", lambda *given, **_: started.append(given))
+    with capture_logs() as logs:
+        assert ris(command).exit_code == 0
+    assert len(started) == 1, "a wrong certificate stops nobody"
+    told = [(one["struct"], one["reason"]) for one in logs if one["event"] == "certificate.refused"]
+    assert told == [(B, "OTHER_STRUCTURE")]
 
 
 def test_the_keys_follow_a_rotation_and_serve_processes_that_kept_running(

@@ -107,7 +107,7 @@ def test_the_product_says_it_when_it_starts_and_every_day(
         environment="test", database_url=shelf.database.url, data_dir=tmp_path,
         keyring=shelf.ring, trust_store=pki.trust, auth={"certificates": shelf.folder},
     )  # type: ignore[arg-type]  # fmt: skip
-    with capture_logs() as logs, root.running(settings) as runtime:
+    with capture_logs() as logs, root.serving(settings) as runtime:
         jobs = {one.name: one for one in runtime.diffusion.upkeep}
         assert jobs["warn_certificates"].every_s == 86_400
         jobs["warn_certificates"].run()
