@@ -17,6 +17,8 @@ from ris import upkeep
 from ris.auth.card.desk import CardDesk
 from ris.auth.card.routes import router as card_router
 from ris.auth.card.trust import CardTrust
+from ris.auth.certificates import watch
+from ris.auth.certificates.routes import router as certificates_router
 from ris.auth.ciba.routes import router as ciba_router
 from ris.auth.delegation.routes import router as delegation_router
 from ris.auth.dependencies import require
@@ -80,11 +82,27 @@ from ris.web.rem_routes import router as rem_router
 
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, manual_router, delegation_router, journal_router, identity_router,
-    insi_state_router, bulk_router, foreign_router, record_router, identity_journal_router,
-    scan_router, copies_router, orders_router, dicom_router, hl7_router, reports_router, mss_router,
-    dmp_router, diffusion_router,
-)  # fmt: skip
+    auth_router,
+    manual_router,
+    delegation_router,
+    journal_router,
+    certificates_router,
+    identity_router,
+    insi_state_router,
+    bulk_router,
+    foreign_router,
+    record_router,
+    identity_journal_router,
+    scan_router,
+    copies_router,
+    orders_router,
+    dicom_router,
+    hl7_router,
+    reports_router,
+    mss_router,
+    dmp_router,
+    diffusion_router,
+)
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 
 
@@ -146,6 +164,14 @@ def running(settings: Settings) -> Iterator[Runtime]:
             runtime.close()
 
 
+@contextmanager
+def serving(settings: Settings) -> Iterator[Runtime]:
+    """Give the `Runtime` of a process that stays: what is of no use among certificates is told."""
+    with running(settings) as runtime:
+        watch.announce(runtime.desk.certificates)
+        yield runtime
+
+
 def compose(settings: Settings, database: Database) -> Runtime:
     """Wire every feature; raises `NotConfigured` on settings that cannot work."""
     sealer = sealer_of(settings)
@@ -176,7 +202,8 @@ def compose(settings: Settings, database: Database) -> Runtime:
     )
     inbox = Inbox(database, sealer, identity, settings.hl7)
     jobs = upkeep.of_identity(settings, database, identity, inbox)
-    diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs))
+    ends = upkeep.of_certificates(database, desk.certificates)
+    diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs, *ends))
     card = CardDesk(desk) if desk.settings.card.enabled else None
     return Runtime(
         settings, database, sealer, desk, directory, identity, copies, diffusion, inbox, card
@@ -201,7 +228,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.identity_copies = runtime.copies
     app.state.diffusion = runtime.diffusion
     app.state.is_at_head = partial(schema.is_at_head, runtime.database.url, engine=engine_schema())
-    app.state.collectors = (metrics.collect,)
+    ends = partial(watch.collect, runtime.desk.certificates)
+    app.state.collectors = (metrics.collect, ends)
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)

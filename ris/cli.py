@@ -22,7 +22,9 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from ris import app as root
 from ris.auth.card import listener as card_listener
+from ris.auth.certificates import rules, service
 from ris.commands.accounts import accounts_cli, structures_cli
+from ris.commands.certificates import certificates_cli, described
 from ris.commands.database import db
 from ris.commands.documents import docs
 from ris.commands.journal import audit_cli
@@ -51,6 +53,7 @@ cli.add_typer(audit_cli, name="audit")
 cli.add_typer(config, name="config")
 cli.add_typer(accounts_cli, name="accounts")
 cli.add_typer(structures_cli, name="structures")
+cli.add_typer(certificates_cli, name="certificates")
 cli.add_typer(rem_cli, name="rem")
 cli.add_typer(reports_cli, name="reports")
 
@@ -87,7 +90,7 @@ def api(
     """Démarrer l'API HTTP."""
     logs.configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         uvicorn.run(
             root.create_app(runtime), host=host, port=port, log_config=None, access_log=False,
             server_header=False, http=PeerCertificate,
@@ -102,7 +105,7 @@ def card_login(
     """Recevoir les connexions par carte CPS ou CPE (TLS mutuel), sur le même nom que le site."""
     logs.configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once stopped
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         if runtime.card is None:
             raise NotConfigured(
                 "La connexion par carte n'est pas activée : RIS_AUTH__CARD__ENABLED."
@@ -117,7 +120,7 @@ def worker(
 ) -> None:
     """Démarrer un processus d'envoi ; SIGTERM laisse finir les envois en cours."""
     logs.configure()
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         jobs.run_worker(runtime.diffusion, concurrency=concurrency, once=once)
 
 
@@ -128,7 +131,7 @@ def mllp(
 ) -> None:
     """Recevoir les identités par HL7 v2 (MLLP) ; SIGTERM laisse finir les échanges en cours."""
     logs.configure()
-    with root.running(Settings()) as runtime:
+    with root.serving(Settings()) as runtime:
         asyncio.run(server.run(runtime.inbox, host, port))
 
 
@@ -196,12 +199,15 @@ def config_check(
         if not schema.is_at_head(runtime.database.url, engine=engine_schema()):
             typer.echo("Base à mettre à niveau : ris db upgrade", err=True)
             raise typer.Exit(1)
-        for held in runtime.desk.certificates.inventory():
-            end = f"{held.not_after:%d/%m/%Y}" if held.not_after else "?"
-            state = held.refusal or "utilisable"
-            typer.echo(f"certificat {held.struct_idnat} {held.usage} : {state}, fin {end}")
+        with runtime.database.transaction() as session:
+            certificates = service.inventory(session, runtime.desk.certificates)
+        for held in certificates:
+            typer.echo(described(held))
+        useless = [] if database_only else rules.faults(certificates)
+        for held in useless:
+            typer.echo(f"À corriger : {described(held)}", err=True)
     typer.echo("Base joignable et à jour.")
-    raise typer.Exit(1 if absent else 0)
+    raise typer.Exit(1 if absent or useless else 0)
 
 
 def _shown(values: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+from ris.auth.certificates.settings import PoolSettings
 from ris.auth.settings import AuthSettings
 from ris.core.audit_retention import JournalSettings
 from ris.core.settings import CoreSettings
@@ -74,6 +75,7 @@ def coherent(settings: Settings) -> Settings:
         update={
             "psc": psc.model_copy(update={"trust": psc.trust or common}),
             "annuaire": annuaire.model_copy(update={"trust": annuaire.trust or common}),
+            "pool": _pool(settings),
         }
     )
     mss = {"trust": settings.mss.trust or common, "test_oids": not production}
@@ -83,5 +85,26 @@ def coherent(settings: Settings) -> Settings:
             "auth": auth,
             "mss": settings.mss.model_copy(update=mss),
             "dmp": settings.dmp.model_copy(update=dmp),
+        }
+    )
+
+
+def _pool(settings: Settings) -> PoolSettings:
+    """Give the certificate pool the site's authorities, and every other certificate to watch."""
+    pool, psc, card, hl7 = (
+        settings.auth.pool, settings.auth.psc, settings.auth.card, settings.hl7,
+    )  # fmt: skip
+    known = {
+        "PSC": psc.certificate,
+        "CARD_LOGIN": card.server_certificate if card.enabled else None,
+        "HL7": hl7.certificate,
+        **{f"HL7_{one.name}"[:64]: one.certificate for one in hl7.partners},
+    }
+    watched = {name: path for name, path in known.items() if path is not None}
+    return pool.model_copy(
+        update={
+            "trust": pool.trust or settings.trust_store,
+            "production": settings.environment == "production",
+            "watched": {**watched, **pool.watched},
         }
     )

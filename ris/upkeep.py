@@ -10,6 +10,8 @@ from typing import Final
 
 from ris.auth import upkeep as sign_ins
 from ris.auth.card.settings import CardSettings
+from ris.auth.certificates import watch
+from ris.auth.certificates.pool import CertificatePool
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
@@ -81,6 +83,11 @@ def of_features(
     if settings.mss.crl_urls:
         refresh = partial(mss_refresh.refresh_crls, settings.mss, settings.http)
         yield Upkeep("refresh_crls", DAY_S, refresh)
+
+
+def of_certificates(database: Database, pool: CertificatePool) -> Iterator[Upkeep]:
+    """Give the daily look at the end of every certificate."""
+    yield Upkeep("warn_certificates", DAY_S, partial(watch.warn, database, pool))
 
 
 def _of_cards(card: CardSettings, transport: HttpSettings) -> Iterator[Upkeep]:

@@ -8,13 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
+from ris.auth.certificates.rules import is_test
 from ris.auth.settings import AuthSettings
 from ris.core.errors import NotConfigured
 
 _TEST_HOST: Final = "bas"
-_TEST_ROOT: Final = "TEST "
 
 
 def refuse_test_settings(settings: AuthSettings) -> None:
@@ -35,18 +34,12 @@ def refuse_test_settings(settings: AuthSettings) -> None:
         )
     if not settings.cookie_secure or settings.allow_test_ids:
         raise NotConfigured("Réglages de test refusés en production (cookie, identités de test).")
-    if psc.trust is not None and any(_is_test_root(one) for one in _certificates(psc.trust)):
+    if psc.trust is not None and any(is_test(one.subject) for one in _certificates(psc.trust)):
         raise NotConfigured("Le magasin de confiance contient une autorité de test.")
 
 
 def _is_test_host(address: str) -> bool:
     return _TEST_HOST in (urlsplit(address).hostname or "").split(".")
-
-
-def _is_test_root(certificate: x509.Certificate) -> bool:
-    """Say whether an authority is of IGC-Santé's test hierarchy, whose names start with TEST."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return any(str(name.value).upper().startswith(_TEST_ROOT) for name in names)
 
 
 def _certificates(bundle: Path) -> list[x509.Certificate]:

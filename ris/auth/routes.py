@@ -1,4 +1,4 @@
-"""HTTP of sessions, accounts, certificates and directory, under `/v1`.
+"""HTTP of sessions, accounts and directory, under `/v1`.
 
 The addresses without a session (sign-in and logout) are in `sign_in_routes.py`, `ciba/routes.py`.
 """
@@ -15,7 +15,6 @@ from ris.auth.model import Account, RisSession
 from ris.auth.rights import Permission
 from ris.auth.schemas import (
     AccountOut,
-    CertificateOut,
     CorrespondentOut,
     Grant,
     LogoutOut,
@@ -36,7 +35,6 @@ router = APIRouter(route_class=TaggedRoute, tags=["auth"])
 Own = Annotated[Principal, Depends(require(Permission.SESSION_OWN))]
 Administrator = Annotated[Principal, Depends(require(Permission.ACCOUNT_ADMIN, fresh=True))]
 Reader = Annotated[Principal, Depends(require(Permission.DIRECTORY_READ))]
-Technician = Annotated[Principal, Depends(require(Permission.CONFIG_ADMIN))]
 _SOON: Final = timedelta(minutes=10)
 _LOGOUT_S: Final = 600
 
@@ -137,14 +135,6 @@ def grant_role(
         actor=principal.actor,
     )
     return AccountOut.of(account)
-
-
-@router.get("/certificates")
-@satisfies("RIS.AUTH.01")
-def list_certificates(request: Request, principal: Technician) -> list[CertificateOut]:  # noqa: ARG001
-    """List the certificates of every practice served, with what is wrong with each."""
-    held = desk_of(request).certificates.inventory()
-    return [CertificateOut.model_validate(one, from_attributes=True) for one in held]
 
 
 @router.get("/directory")

@@ -159,13 +159,3 @@ class CorrespondentOut(BaseModel):
             mailboxes=[MailboxOut.model_validate(box, from_attributes=True) for box in shown],
             fetched_at=entry.fetched_at,
         )
-
-
-class CertificateOut(BaseModel):
-    """One certificate of the pool; *refusal* tells why it cannot serve."""
-
-    struct_idnat: str
-    usage: str
-    serial: str
-    not_after: datetime | None
-    refusal: str | None

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from ris.auth import accounts, attempts, sessions, situations
 from ris.auth.bearer import BearerDesk
+from ris.auth.certificates.pool import CertificatePool
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
 from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession, Situation
 from ris.auth.production import refuse_test_settings
 from ris.auth.psc import back_channel, userinfo
 from ris.auth.psc.client import PscClient, SignIn, challenge_of
 from ris.auth.psc.link import PscLink
-from ris.auth.rang import CertificatePool
 from ris.auth.settings import AuthSettings
-from ris.core import audit, clock, http
+from ris.core import audit, clock, http, lasting
 from ris.core.audit import Actor
 from ris.core.crypto import Credential, Sealer
 from ris.core.db import Database
@@ -49,7 +49,7 @@ class SignInDesk:
         self.settings = settings
         self.database = database
         self.psc = psc
-        self.certificates = CertificatePool(settings.certificates)
+        self.certificates = CertificatePool(settings.certificates, settings.pool, sealer)
         self.sealer = sealer
         self.link = PscLink(database, sealer, psc)
         self.bearer = BearerDesk(settings, database, psc)
@@ -62,11 +62,14 @@ class SignInDesk:
         if environment == "production":
             refuse_test_settings(settings)
         psc = settings.psc
-        credential = Credential(psc.certificate, psc.key) if psc.certificate and psc.key else None
         timeouts = HttpSettings(
             connect_timeout_s=psc.http_timeout_s, total_timeout_s=psc.http_timeout_s
         )
-        client = http.client(trust=psc.trust, credential=credential, settings=timeouts)
+        if psc.certificate and psc.key:
+            credential = Credential(psc.certificate, psc.key)
+            client = lasting.client(trust=psc.trust, credential=credential, settings=timeouts)
+        else:
+            client = http.client(trust=psc.trust, settings=timeouts)
         return cls(settings, database=database, sealer=sealer, psc=PscClient(psc, client))
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ris.auth.card.settings import CardSettings
+from ris.auth.certificates.settings import PoolSettings
 from ris.auth.rights import Permission, Role
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
@@ -98,6 +99,7 @@ class AuthSettings(BaseModel):
     card: CardSettings = CardSettings()
     annuaire: AnnuaireSettings = AnnuaireSettings()
     certificates: Path | None = None
+    pool: PoolSettings = PoolSettings()
     origin: str = ""
     cookie_secure: bool = True
     idle_lock_s: int = 600

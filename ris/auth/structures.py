@@ -1,7 +1,7 @@
 """Which structures this installation serves, and which may act outside (auth.md §8, AUTH-60).
 
 An SCM owns means and practises no medicine: its identifier never leaves the RIS as the structure
-of a medical act. No certificate here (`rang.py`).
+of a medical act. No certificate here (`certificates/`).
 """
 
 from typing import Final

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ris import app as root
+from ris.auth.certificates import service
 from ris.core.crypto import Keyring, Sealer
 from ris.identity.copies import purge, rotation
 from ris.settings import Settings, keyring_path
@@ -35,12 +36,17 @@ def rotate(
         if not resume:
             keyring = keyring.rotate(path)
         done = rotation.rewrap(runtime.database, Sealer(keyring), keyring.current)
+        with runtime.database.transaction() as session:
+            pool = runtime.desk.certificates
+            keys_done, lost = service.rewrap(session, pool, Sealer(keyring), keyring.current)
     typer.echo(
         f"Clé courante {done.kek_id} : {done.rewrapped} copie(s) et {done.values} autre(s)"
         " donnée(s) reprises."
     )
-    if done.unreadable:
-        typer.echo(f"{done.unreadable} donnée(s) dont la clé est perdue.", err=True)
+    if keys_done:
+        typer.echo(f"{keys_done} clé(s) de certificat reprise(s).")
+    if unreadable := done.unreadable + lost:
+        typer.echo(f"{unreadable} donnée(s) dont la clé est perdue.", err=True)
         raise typer.Exit(1)
 
 

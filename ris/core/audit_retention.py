@@ -23,7 +23,10 @@ _KEPT: Final = frozenset(
 )
 _CONNECTIONS: Final = "auth.%"
 # who gave a right, or let a structure act, is an act
-_RIGHTS: Final = ("auth.role_grant", "auth.structure_declare")
+_RIGHTS: Final = (
+    "auth.role_grant", "auth.structure_declare",
+    "auth.certificate_add", "auth.certificate_replace", "auth.certificate_retire",
+)  # fmt: skip
 
 
 class JournalSettings(BaseModel):

@@ -9,8 +9,9 @@ import hmac
 import json
 import os
 import secrets
+import ssl
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -39,15 +40,19 @@ class SealBroken(RisError):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A certificate and its key: PEM files. The first may go on with the chain, leaf first."""
+    """A certificate and its key: PEM files. The first may go on with the chain, leaf first.
+
+    *passphrase* opens a key that is encrypted at rest (PKCS#8): it lives in memory only.
+    """
 
     certificate: Path
     key: Path
+    passphrase: bytes | None = field(default=None, repr=False)
 
     def load(self) -> tuple[x509.Certificate, PrivateKey]:
         """Return the leaf certificate and the RSA key; `NotConfigured` when they cannot be read."""
         try:
-            key = load_pem_private_key(self.key.read_bytes(), None)
+            key = load_pem_private_key(self.key.read_bytes(), self.passphrase)
         except (OSError, ValueError, TypeError) as error:
             raise NotConfigured("Clé privée illisible.") from error
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -60,6 +65,13 @@ class Credential:
             return x509.load_pem_x509_certificates(self.certificate.read_bytes())
         except (OSError, ValueError) as error:
             raise NotConfigured("Certificat illisible.") from error
+
+    def present(self, tls: ssl.SSLContext) -> None:
+        """Let *tls* show this certificate; raises `OSError` (`ssl.SSLError`) when it cannot.
+
+        An encrypted key without its passphrase is an error: OpenSSL must not ask at the terminal.
+        """
+        tls.load_cert_chain(self.certificate, self.key, password=self.passphrase or b"")
 
 
 class KeyReadOnly(RisError):

@@ -35,7 +35,7 @@ def context(*, trust: Path | None, credential: Credential | None = None) -> ssl.
         tls = ssl.create_default_context(cafile=str(trust) if trust else None)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         if credential:
-            tls.load_cert_chain(credential.certificate, credential.key)
+            credential.present(tls)
     except (OSError, ssl.SSLError) as error:
         raise NotConfigured("Certificat ou magasin de confiance illisible.") from error
     return tls
@@ -48,11 +48,14 @@ def client(
 
     Redirects are not followed. The caller closes it. See `context` for the arguments.
     """
+    verified = context(trust=trust, credential=credential)
+    return httpx.Client(verify=verified, timeout=timeouts(settings), trust_env=False)
+
+
+def timeouts(settings: HttpSettings) -> httpx.Timeout:
+    """Return the time-outs of a client."""
     total = settings.total_timeout_s
-    limits = httpx.Timeout(total, connect=min(settings.connect_timeout_s, total))
-    return httpx.Client(
-        verify=context(trust=trust, credential=credential), timeout=limits, trust_env=False
-    )
+    return httpx.Timeout(total, connect=min(settings.connect_timeout_s, total))
 
 
 def call(

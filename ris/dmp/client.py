@@ -191,7 +191,7 @@ class DmpClient:
     def _credential(self, struct: str, usage: Usage) -> Credential:
         try:
             credential = self._credential_for(struct, usage)
-            certificate, _ = credential.load()
+            certificate = credential.chain()[0]
         except NotConfigured as error:
             raise ConfigMissing(error.detail) from error
         if problem := unusable(certificate, struct, usage, clock.now()):

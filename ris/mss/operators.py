@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from ris.auth.rang import Usage
+from ris.auth.certificates.values import Usage
 from ris.core.crypto import Credential
 from ris.core.errors import NotConfigured, RisError
 from ris.mss.errors import AwaitingSession, MailboxNotConfigured

@@ -39,7 +39,7 @@ def operator_context(
     trust_anchors(context, trust)
     check_revocation(context, crl, revocation)
     if credential is not None:
-        context.load_cert_chain(credential.certificate, credential.key)
+        credential.present(context)
     return context
 
 

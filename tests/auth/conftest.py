@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from ris.auth import accounts
+from ris.auth.certificates.routes import router as certificates_router
 from ris.auth.ciba.routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
@@ -144,6 +145,7 @@ def make_site(
         application.include_router(sign_in_router)
         application.include_router(ciba_router)
         application.include_router(router, prefix="/v1")
+        application.include_router(certificates_router, prefix="/v1")
 
         @application.post("/v1/sign")
         def sign(_: object = Depends(require(Permission.REPORT_SIGN, fresh=True))) -> str:

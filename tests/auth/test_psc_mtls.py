@@ -1,7 +1,9 @@
 """Client authentication by certificate, as the espace de confiance wants it (RFC 8705, A20)."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,11 @@ from ris.auth.ciba.states import Channel
 from ris.auth.ciba.wire import accept, ask, poll
 from ris.auth.errors import OidcRefused, PscProtocolError
 from ris.auth.psc.client import PscClient, Secrets, SignIn, Tokens
-from ris.auth.settings import PscSettings
+from ris.auth.service import SignInDesk
+from ris.auth.settings import AuthSettings, PscSettings
 from ris.core import http
-from ris.core.crypto import Credential
+from ris.core.crypto import Credential, Keyring, Sealer
+from ris.core.db import Database
 from ris.core.settings import HttpSettings
 from ris.sandbox.pki import TestPki
 from ris.sandbox.psc import PscProvider, RegisteredClient
@@ -128,3 +132,28 @@ def test_refresh_and_the_decoupled_flow_use_the_certificate_too(
     answer = poll(ours, asked.auth_req_id)
     assert isinstance(answer, Tokens)
     assert accept(ours, answer).method == "PSC_CIBA"
+
+
+def test_a_certificate_replaced_on_disk_authenticates_us_with_no_restart(
+    provider: PscProvider, pki: TestPki, database: Database, tmp_path: Path
+) -> None:
+    own = Credential(tmp_path / "psc.pem", tmp_path / "psc.key")
+
+    def put(source: Credential) -> None:
+        shutil.copy(source.certificate, own.certificate)
+        shutil.copy(source.key, own.key)
+
+    put(pki.organisation(OTHER_UNIT, "AUTH_CLI"))
+    told = PscSettings(
+        issuer=provider.issuer, client_id="ris", client_auth="tls_client_auth",
+        redirect_uri=CALLBACK, trust=pki.trust, certificate=own.certificate, key=own.key,
+    )  # fmt: skip
+    sealer = Sealer(Keyring.generate(tmp_path / "ring.json"))
+    desk = SignInDesk.build(
+        AuthSettings(psc=told), database=database, sealer=sealer, environment="test"
+    )
+    with closing(desk):
+        with pytest.raises(OidcRefused):
+            sign_in(desk.psc, pki)
+        put(pki.organisation(UNIT, "AUTH_CLI"))
+        assert sign_in(desk.psc, pki).userinfo["SubjectNameID"] == RADIOLOGIST_A.ps_idnat

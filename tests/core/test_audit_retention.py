@@ -56,8 +56,9 @@ def test_a_connection_is_forgotten_after_its_time_and_an_act_is_kept(database: D
     assert broken(database) == []
 
 
-def test_who_declared_a_structure_is_kept_as_an_act(database: Database) -> None:
-    tell(database, days_ago=366, actions=("auth.structure_declare",))
+def test_who_let_a_structure_act_is_kept_as_an_act(database: Database) -> None:
+    certificates = [f"auth.certificate_{verb}" for verb in ("add", "replace", "retire")]
+    tell(database, days_ago=366, actions=("auth.structure_declare", *certificates))
     with clock.frozen(NOW):
         assert audit_retention.erase_due(database, SETTINGS) == 0
 

@@ -1,13 +1,19 @@
 """The sealed envelope, the keyring, the credentials."""
 
 import json
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +123,25 @@ def test_a_credential_gives_its_certificate_key_and_chain(pki: TestPki, tmp_path
     )
     with pytest.raises(NotConfigured, match="RSA"):
         Credential(credential.certificate, curve).load()
+
+
+def test_an_encrypted_key_asks_nobody_for_its_passphrase(pki: TestPki, tmp_path: Path) -> None:
+    clear = pki.organisation("499700991013001", "SIGN")
+    locked = tmp_path / "locked.key"
+    encryption = BestAvailableEncryption(b"secret")
+    pem = clear.load()[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    locked.write_bytes(pem)
+    tls = ssl.create_default_context()
+    for passphrase in (None, b"wrong"):
+        closed = Credential(clear.certificate, locked, passphrase)
+        with pytest.raises(NotConfigured):
+            closed.load()
+        with pytest.raises(ssl.SSLError):
+            closed.present(tls)
+    opened = Credential(clear.certificate, locked, b"secret")
+    assert opened.load()[1].private_numbers() == clear.load()[1].private_numbers()
+    opened.present(tls)
+    assert "secret" not in repr(opened)
 
 
 def test_a_process_that_only_seals_learns_of_a_rotation_too(tmp_path: Path) -> None:

@@ -1,11 +1,18 @@
 """The DMP channel against the strict DMP: feeding, losing answers, replacing, deleting."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from ris.auth.certificates import service
+from ris.auth.certificates.pool import CertificatePool
+from ris.auth.certificates.settings import PoolSettings
+from ris.auth.certificates.values import Usage
+from ris.core.crypto import Keyring, Sealer
 from ris.core.errors import Lost, Permanent, RemoteError, Throttled, Transient
 from ris.dmp import mtom
 from ris.dmp.errors import (
@@ -28,6 +35,7 @@ from ris.reports.channels import Operation, Probe
 from ris.reports.content import ReportContent, Visibility
 from ris.sandbox.dmp.registry import DELETED, DEPRECATED
 from ris.sandbox.faults import Fault
+from tests.auth.certificates.making import issue
 from tests.dmp.bench import DOCTOR_A, DOCTOR_B, INS, SCM, Bench, report
 from tests.reports import sample
 
@@ -357,6 +365,21 @@ def test_an_expired_certificate_holds_the_site_without_losing_the_submission(ben
         bench.deliver(ticket)
     bench.channel = usual
     bench.deliver(ticket, attempt=2)
+
+
+@pytest.mark.rem("RIS.AUTH.01", scenario="AUTH/va1.01.01")
+def test_encrypted_keys_of_the_pool_authenticate_and_sign(bench: Bench, tmp_path: Path) -> None:
+    struct = "499700991013001"
+    usages: Final[tuple[Usage, ...]] = ("AUTH_CLI", "SIGN")
+    sealer = Sealer(Keyring.generate(tmp_path / "ring.json"))
+    pool = CertificatePool(tmp_path / "pool", PoolSettings(trust=bench.pki.trust), sealer)
+    with bench.database.transaction() as session:
+        for usage in usages:
+            service.add(session, pool, struct, usage, issue(bench.pki, struct, usage))
+    usual = bench.channel
+    bench.channel = type(usual)(bench.database, usual._settings, pool.credential, bench.pki.trust)
+    bench.submit(report())
+    assert len(bench.sandbox.registry.reports()) == 1
 
 
 def test_the_lot_is_frozen_when_the_report_is_signed(bench: Bench) -> None:

@@ -16,13 +16,15 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 
 from ris.auth import structures
+from ris.auth.certificates import service
+from ris.auth.certificates.pool import CertificatePool
+from ris.auth.certificates.settings import PoolSettings
 from ris.auth.errors import CertificateMissing, StructureUnusable
 from ris.auth.model import Account, Situation
-from ris.auth.rang import CertificatePool
 from ris.auth.rights import Role
 from ris.auth.values import Professional, Structure
 from ris.core.audit import AuditEvent
-from ris.core.crypto import Credential
+from ris.core.crypto import Credential, Keyring, Sealer
 from ris.core.db import Database
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign.check import ForeignChecks
@@ -34,6 +36,7 @@ from ris.identity.model import InsiCall
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.rem.evidence import Evidence
 from ris.sandbox.pki import TestPki
+from tests.auth.certificates.making import issue
 from tests.identity.conftest import PATIENT, ClientFor, Desk, Insi
 from tests.identity.test_foreign import received
 from tests.identity.test_insi import PLAIN
@@ -247,6 +250,30 @@ def test_a_certificate_renewed_on_disk_serves_the_next_call(
         certificate = x509.load_pem_x509_certificate(insi.state.peers[-1].encode())
         serials.append(certificate.serial_number)
     assert len(set(serials)) == 2
+
+
+@pytest.mark.rem("RIS.AUTH.02", scenario="AUTH/va1.02.01")
+def test_a_certificate_added_by_another_process_serves_the_next_call_with_no_restart(
+    insi: Insi, client_for: ClientFor, tmp_path: Path, pki: TestPki, *, database: Database,
+    evidence: Evidence,
+) -> None:  # fmt: skip
+    keyring = Keyring.generate(tmp_path / "ring.json")
+    seen = []
+
+    def office() -> CertificatePool:
+        return CertificatePool(tmp_path / "pool", PoolSettings(trust=pki.trust), Sealer(keyring))
+
+    running = office()
+    client = client_for(insi.settings, lambda struct, _mode: running.insi(struct, automatic=False))
+    for start in (-20, -10):
+        offer = issue(pki, A, "INSI", days=(start, 100))
+        with database.transaction() as session:
+            service.add(session, office(), A, "INSI", offer)
+        client.search(PLAIN, caller=Caller(A), message_id=f"uuid:{uuid4()}")
+        seen.append(x509.load_pem_x509_certificate(insi.state.peers[-1].encode()).serial_number)
+        assert seen[-1] == offer.leaf.serial_number
+    assert len(set(seen)) == 2
+    evidence.add("02", "replaced-without-restart.txt", "\n".join(f"{one:x}" for one in seen))
 
 
 @pytest.mark.usefixtures("scm")

@@ -10,7 +10,7 @@ import ris.diffusion.model
 import ris.identity.model
 import ris.orders.model
 import ris.reports.model  # noqa: F401 - these tables are the ends of our foreign keys
-from ris.auth.rang import Usage
+from ris.auth.certificates.values import Usage
 from ris.core import ids
 from ris.core.crypto import Credential, Sealer
 from ris.core.db import Database

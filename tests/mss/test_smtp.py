@@ -1,13 +1,24 @@
 """Sending to the sandbox operator: what leaves, how it is proved, what each failure means."""
 
+from pathlib import Path
+
 import pytest
 
+from ris.auth.certificates import service
+from ris.auth.certificates.pool import CertificatePool
+from ris.auth.certificates.settings import PoolSettings
+from ris.core.crypto import Keyring, Sealer
+from ris.core.db import Database
 from ris.core.errors import Lost, Throttled, Transient
 from ris.mss.errors import MessageRefused, OperatorAuthRefused
-from ris.mss.smtp import Login
+from ris.mss.operators import proof, smtp_endpoint
+from ris.mss.settings import MssSettings
+from ris.mss.smtp import Login, Parcel, submit
 from ris.rem.evidence import Evidence
 from ris.sandbox.faults import Fault
 from ris.sandbox.mss.operator import SandboxOperator
+from ris.sandbox.pki import TestPki
+from tests.auth.certificates.making import issue
 from tests.mss.conftest import APP, GP, OWN, PATIENT, Compose, Send
 from tests.mss.material import signed
 
@@ -29,6 +40,26 @@ def test_a_report_reaches_the_requesters_mailbox_with_the_very_bytes_built(
     assert "OU=1750000001" in str(accepted.certificate)
     evidence.add("01", "message-source.eml", raw)
     evidence.add("02", "tls-session.txt", receipt.tls)
+
+
+def test_an_encrypted_key_of_the_pool_proves_the_mailbox_and_its_replacement_too(
+    operator: SandboxOperator, settings: MssSettings, composed: Compose, *, database: Database,
+    pki: TestPki, tmp_path: Path,
+) -> None:  # fmt: skip
+    box, raw = settings.mailboxes[0], composed(signed())
+    sealer = Sealer(Keyring.generate(tmp_path / "ring.json"))
+    pool = CertificatePool(tmp_path / "pool", PoolSettings(trust=pki.trust), sealer)
+    for start in (-20, -10):
+        offer = issue(pki, box.struct_idnat, days=(start, 100), name=f"RIS {start}")
+        with database.transaction() as session:
+            service.add(session, pool, box.struct_idnat, "AUTH_CLI", offer)
+        context, login = proof(settings, box, box.struct_idnat, pool.credential)
+        parcel = Parcel(APP, GP, f"pool{start}", raw)
+        submit(smtp_endpoint(settings, box), context, login, parcel)
+    shown = [str(one.certificate) for one in operator.messages]
+    assert [f"CN=RIS {start}" in one for start, one in zip((-20, -10), shown, strict=True)] == [
+        True, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.rem("RIS.MSS.14", scenario="MSS/va1.15.01")

@@ -18,16 +18,11 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import (
-    ExtensionPolicy,
-    PolicyBuilder,
-    Store,
-    VerificationError,
-)
 
 from ris.auth.card.settings import CardSettings
 from ris.auth.errors import CardRefused, CardUnverifiable
 from ris.core import clock, crl, http
+from ris.core.chain import ChainBroken, chain
 from ris.core.errors import NotConfigured, RemoteError
 from ris.core.settings import HttpSettings
 
@@ -69,21 +64,9 @@ class CardTrust:
     def _issuer(self, certificate: x509.Certificate, now: datetime) -> x509.Certificate:
         """Return the authority that issued *certificate*, itself under one of the roots."""
         authorities = _certificates(self._settings.trust)
-        roots = [one for one in authorities if one.subject == one.issuer]
-        others = [one for one in authorities if one.subject != one.issuer]
-        policy = (
-            PolicyBuilder()
-            .store(Store(roots))
-            .time(now)
-            .extension_policies(
-                ca_policy=ExtensionPolicy.webpki_defaults_ca(),
-                ee_policy=ExtensionPolicy.permit_all(),
-            )
-            .build_client_verifier()
-        )
         try:
-            return policy.verify(certificate, others).chain[1]
-        except (VerificationError, IndexError, ValueError) as error:
+            return chain(certificate, authorities, now)[1]
+        except (ChainBroken, IndexError) as error:
             raise CardRefused("UNTRUSTED") from error
 
     def _refuse_by_list(

@@ -1,6 +1,6 @@
 """In whose name INSi is called: act → professional → situation → Struct_IdNat (auth.md §8).
 
-An SCM owns means and cares for nobody: it never calls. No certificate here (`ris.auth.rang`).
+An SCM owns means and cares for nobody: it never calls. No certificate here (`auth/certificates`).
 """
 
 from dataclasses import dataclass

@@ -103,7 +103,7 @@ class InsiClient:
         """Return the connection of a structure, under its own certificate as it is today."""
         endpoint = _given(self._settings.endpoint)
         credential = self._credential_for(caller.structure, caller.mode)
-        certificate, _ = credential.load()
+        certificate = credential.chain()[0]
         units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
         sender = str(units[0].value) if units else caller.structure
         key = caller.structure, format(certificate.serial_number, "x")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ris.auth.certificates.pool import CertificatePool
 from ris.auth.errors import CertificateMissing
-from ris.auth.rang import CertificatePool
 from ris.core.crypto import Credential
 from ris.rem.evidence import Evidence
 from ris.sandbox.pki import TestPki
@@ -65,7 +65,7 @@ def test_an_expired_certificate_and_a_foreign_key_are_refused(tmp_path: Path, pk
         with pytest.raises(CertificateMissing) as caught:
             pool.credential(A, usage)  # type: ignore[arg-type]
         assert caught.value.extensions["reason"] == reason
-    assert [one.refusal for one in pool.inventory()] == ["EXPIRED", "UNREADABLE"]
+    assert [one.refusal for one in pool.inventory()] == ["EXPIRED", "KEY_MISMATCH"]
 
 
 def test_no_directory_means_no_certificate() -> None:
