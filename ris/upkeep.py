@@ -10,6 +10,8 @@ from typing import Final
 
 from ris.auth import upkeep as sign_ins
 from ris.auth.card.settings import CardSettings
+from ris.auth.directory import renewal
+from ris.auth.directory.service import Directory
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
@@ -81,6 +83,12 @@ def of_features(
     if settings.mss.crl_urls:
         refresh = partial(mss_refresh.refresh_crls, settings.mss, settings.http)
         yield Upkeep("refresh_crls", DAY_S, refresh)
+
+
+def of_directory(settings: Settings, database: Database, directory: Directory) -> Upkeep:
+    """Give the job that looks the users up again in the Annuaire Santé."""
+    renew = partial(renewal.run, database, directory, settings.auth.annuaire)
+    return Upkeep("renew_directory_users", renewal.EVERY_S, renew)
 
 
 def _of_cards(card: CardSettings, transport: HttpSettings) -> Iterator[Upkeep]:

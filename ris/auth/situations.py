@@ -79,7 +79,7 @@ def professional(account: Account, situation: Situation) -> Professional:
         phone=situation.phone,
     )
     return Professional(
-        ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat,
+        ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat or "",
         family=situation.family or account.family,
         given=situation.given or account.given,
         profession=situation.profession,
