@@ -26,7 +26,8 @@ from ris.auth.rights import Role
 from ris.core import audit, clock
 from ris.rem import satisfies
 
-_LENGTH: Final = 20
+_GROUP: Final = 5
+_GROUPS: Final = 5
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
@@ -172,10 +173,7 @@ def _create(
 
 
 def _hand(session: Session, row: LocalCredential, settings: LocalSettings) -> Handed:
-    password = "-".join(
-        "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH // 4)) for _ in range(4)
-    )
-    secret, now = codes.fresh(), clock.now()
+    password, secret, now = _initial(), codes.fresh(), clock.now()
     if row.password_hash is not None:
         session.add(
             LocalPassword(credential_id=row.id, hash=row.password_hash, set_at=row.password_set_at)
@@ -185,6 +183,15 @@ def _hand(session: Session, row: LocalCredential, settings: LocalSettings) -> Ha
     row.password_expires_at = now + timedelta(seconds=settings.initial_s)
     row.totp, row.last_step = secret, 0
     return Handed(row.login, password, codes.address(secret, row.login))
+
+
+def _initial() -> str:
+    """Return a random password that follows the strictest rules, in groups that read well."""
+    while True:
+        groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP)) for _ in range(_GROUPS))
+        password = "-".join(groups)
+        if policy.classes(password) == policy.ALL_CLASSES:
+            return password
 
 
 def _account(session: Session, ps_idnat: str) -> Account:

@@ -72,14 +72,13 @@ class LocalDesk:
         *former* is the secret of the browser's present session, closed by the new one. Raises
         LocalRefused, LocalLocked, PasswordExpired, NotConfigured, or an error of the account rules.
         """
-        login = policy.login_of(told.login)
 
         def opened(session: Session, row: LocalCredential, actor: Actor) -> str:
             if row.must_change or clock.now() >= row.password_expires_at:
                 raise PasswordExpired
             return self._open(session, row, former, actor)
 
-        return self._with_proof(told, login, origin, FAILED, opened)
+        return self._with_proof(told, origin, FAILED, opened)
 
     @satisfies("SC.SSI/IAM.91", "SC.SSI/IAM.92", "SC.SSI/IE.36")
     def change_password(self, told: Factors, new: str, origin: Actor) -> None:
@@ -95,7 +94,7 @@ class LocalDesk:
             self._refuse_weak(row, new)
             return row.password_hash, credentials.former(session, row, self._settings.history)
 
-        now_kept, kept = self._with_proof(told, login, origin, CHANGED, judged)
+        now_kept, kept = self._with_proof(told, origin, CHANGED, judged)
         try:
             if any(passwords.matches(one, new) for one in kept):
                 raise PasswordReused("Choisissez un mot de passe que vous n'avez jamais utilisé.")
@@ -115,13 +114,12 @@ class LocalDesk:
                     detail={"login": login, "sessions": ended},
                 )
         except RisError as error:
-            self._trace(CHANGED, error, login, origin)
+            self._trace(CHANGED, error, told.login, origin)
             raise
 
     def _with_proof(
         self,
         told: Factors,
-        login: str,
         origin: Actor,
         action: str,
         then: Callable[[Session, LocalCredential, Actor], T],
@@ -130,25 +128,27 @@ class LocalDesk:
         if not self._settings.on:
             raise NotConfigured("La connexion locale n'est pas activée.")
         origin = replace(origin, auth_method="LOCAL")
-        locks = self._take(login, origin, action)
+        login = policy.login_of(told.login)
+        locks = self._take(told.login, origin, action)
         try:
             self._prove(login, told)
             with self._desk.database.transaction() as session:
                 row = credentials.found(session, login)
                 return then(session, row, self._actor(session, row, origin))
         except RisError as error:
-            self._trace(action, error, login, origin, locks=locks)
+            self._trace(action, error, told.login, origin, locks=locks)
             raise
 
-    def _take(self, login: str, origin: Actor, action: str) -> bool:
+    def _take(self, typed: str, origin: Actor, action: str) -> bool:
         """Count the try; say whether its failure locks the login. Raises LocalLocked."""
+        login = policy.login_of(typed)
         with self._desk.database.transaction() as session:
             address = origin.origin_ip or ""
             taken = guard.take(session, login, address, self._settings, clock.now())
         if isinstance(taken, guard.Refused):
             error = LocalLocked(taken.reason, taken.retry_at)
             if taken.first:
-                self._trace(action, error, login, origin)
+                self._trace(action, error, typed, origin)
             raise error
         return taken.locks
 
@@ -229,12 +229,12 @@ class LocalDesk:
         return replace(accounts.actor_of(account, origin), auth_method=method)
 
     def _trace(
-        self, action: str, error: RisError, login: str, origin: Actor, *, locks: bool = False
+        self, action: str, error: RisError, typed: str, origin: Actor, *, locks: bool = False
     ) -> None:
-        """Trace a refusal: the login typed, when it has the form of one (else maybe a password)."""
-        reason = str(getattr(error, "reason", error.code))
-        detail = {"login": login if policy.is_login(login) else None}
+        """Trace a refusal with the login typed; what has not its form may well be a password."""
+        reason, login = str(getattr(error, "reason", error.code)), policy.login_of(typed)
         known = self._known(login).account_id
+        detail = {"login": login if known or policy.is_login(typed) else None}
         target = ("account", known) if known else None
         with self._desk.database.transaction() as session:
             audit.record(

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -43,14 +43,14 @@ def take(
     origin = _row(session, _key("address", address), now)
     if now - origin.since > window:
         origin.tries, origin.since = 0, now
-    origin.tries, origin.last_at = origin.tries + 1, now
+    origin.tries += 1
     if origin.tries > settings.per_origin:
         first = origin.tries == settings.per_origin + 1
         return Refused("address", origin.since + window, first)
     row = _row(session, _key("login", login), now)
     if row.locked_until is not None and now < row.locked_until:
         return Refused("locked", row.locked_until)
-    row.tries, row.last_at = row.tries + 1, now
+    row.tries += 1
     waits = policy.delay(row.tries, settings)
     row.locked_until = now + waits if waits else None
     return Taken(locks=waits is not None)
@@ -62,11 +62,11 @@ def clear(session: Session, login: str) -> None:
 
 
 def _row(session: Session, key: bytes, now: datetime) -> LocalGuard:
+    """Return a counter, made when absent, locked until the commit: in one statement."""
     fresh = insert(LocalGuard).values(key=key, tries=0, since=now, last_at=now)
-    session.execute(fresh.on_conflict_do_nothing())
+    taken = fresh.on_conflict_do_update(index_elements=["key"], set_={"last_at": now})
     return session.scalars(
-        select(LocalGuard).where(LocalGuard.key == key).with_for_update(),
-        execution_options={"populate_existing": True},
+        taken.returning(LocalGuard), execution_options={"populate_existing": True}
     ).one()
 
 

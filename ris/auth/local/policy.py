@@ -13,6 +13,7 @@ from ris.auth.local.settings import LocalSettings, PasswordRules
 from ris.rem import satisfies
 
 LONGEST: Final = 128
+ALL_CLASSES: Final = 4
 _LOGIN: Final = re.compile(r"[a-z][a-z0-9._-]{2,31}")
 _CLASSES: Final = (str.islower, str.isupper, str.isdigit)
 
