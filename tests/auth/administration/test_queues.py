@@ -11,7 +11,7 @@ from ris.auth import accounts, situations
 from ris.auth.administration.model import AccountAlert
 from ris.auth.enrolment.errors import ConflictFound, ProfessionLost
 from ris.auth.errors import AccountSuspended, EnrolUnknown
-from ris.auth.model import Account, AccountIdentifier
+from ris.auth.model import Account, AccountIdentifier, RisSession
 from ris.auth.psc.userinfo import Identity, parse
 from ris.auth.rights import Role
 from ris.core.audit import Actor
@@ -102,6 +102,10 @@ def test_the_sessions_of_the_account_that_goes_end(
     first = office.signed_in(RADIOLOGIST_A)
     assert resolve(administrator, pair[1].id).status_code == 200
     assert first.get("/v1/session").status_code == 401
+    with office.database.transaction() as session:
+        ended = select(RisSession).where(RisSession.account_id == pair[0].id)
+        row = session.scalars(ended).one()
+        assert (row.close_reason, row.id_token_sealed) == ("revoked", None)
     with office.database.transaction() as session, pytest.raises(AccountSuspended):
         accounts.usable(session, pair[0].id)
 

@@ -87,7 +87,7 @@ def test_a_password_is_the_same_however_its_accents_were_typed() -> None:
     kept = passwords.hashed("Échelle-de-gris-7")
     assert passwords.matches(kept, "E\u0301chelle-de-gris-7")
     assert not passwords.matches(kept, "Echelle-de-gris-7")
-    assert not passwords.matches(None, "Échelle-de-gris-7")
+    assert not passwords.matches(None, "x")  # what the hash of nobody is of, in these tests
     assert kept.startswith("$argon2id$")
 
 
