@@ -14,6 +14,7 @@ from fastapi import Depends, FastAPI
 
 import ris
 from ris import upkeep
+from ris.auth.administration.routes import router as accounts_router
 from ris.auth.card.desk import CardDesk
 from ris.auth.card.routes import router as card_router
 from ris.auth.card.trust import CardTrust
@@ -24,6 +25,7 @@ from ris.auth.delegation.routes import router as delegation_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
 from ris.auth.journal.routes import router as journal_router
+from ris.auth.local.routes import router as local_router
 from ris.auth.manual.routes import router as manual_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
@@ -83,10 +85,11 @@ from ris.web.rem_routes import router as rem_router
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router,
+    accounts_router,
     manual_router,
     delegation_router,
-    journal_router,
     certificates_router,
+    journal_router,
     identity_router,
     insi_state_router,
     bulk_router,
@@ -203,7 +206,8 @@ def compose(settings: Settings, database: Database) -> Runtime:
     inbox = Inbox(database, sealer, identity, settings.hl7)
     jobs = upkeep.of_identity(settings, database, identity, inbox)
     ends = upkeep.of_certificates(database, desk.certificates)
-    diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs, *ends))
+    users = upkeep.of_directory(settings, database, directory)
+    diffusion = replace(diffusion, upkeep=(*diffusion.upkeep, *jobs, ends, users))
     card = CardDesk(desk) if desk.settings.card.enabled else None
     return Runtime(
         settings, database, sealer, desk, directory, identity, copies, diffusion, inbox, card
@@ -251,6 +255,7 @@ def _include(app: FastAPI) -> None:
     app.include_router(sign_in_router)
     app.include_router(ciba_router)
     app.include_router(card_router)
+    app.include_router(local_router)
     app.include_router(fhir_router, prefix=fhir_outcome.ROOT)
     app.include_router(health.router)
 

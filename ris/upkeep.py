@@ -12,6 +12,8 @@ from ris.auth import upkeep as sign_ins
 from ris.auth.card.settings import CardSettings
 from ris.auth.certificates import watch
 from ris.auth.certificates.pool import CertificatePool
+from ris.auth.directory import renewal
+from ris.auth.directory.service import Directory
 from ris.core import audit_anchor, audit_retention
 from ris.core.audit_retention import JournalSettings
 from ris.core.db import Database
@@ -85,9 +87,15 @@ def of_features(
         yield Upkeep("refresh_crls", DAY_S, refresh)
 
 
-def of_certificates(database: Database, pool: CertificatePool) -> Iterator[Upkeep]:
+def of_certificates(database: Database, pool: CertificatePool) -> Upkeep:
     """Give the daily look at the end of every certificate."""
-    yield Upkeep("warn_certificates", DAY_S, partial(watch.warn, database, pool))
+    return Upkeep("warn_certificates", DAY_S, partial(watch.warn, database, pool))
+
+
+def of_directory(settings: Settings, database: Database, directory: Directory) -> Upkeep:
+    """Give the job that looks the users up again in the Annuaire Santé."""
+    renew = partial(renewal.run, database, directory, settings.auth.annuaire)
+    return Upkeep("renew_directory_users", renewal.EVERY_S, renew)
 
 
 def _of_cards(card: CardSettings, transport: HttpSettings) -> Iterator[Upkeep]:

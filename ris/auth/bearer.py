@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from ris.auth import accounts, situations
+from ris.auth.enrolment import aftermath
 from ris.auth.errors import PscProtocolError, PscUnavailable, TokenRefused, TooManyAttempts
 from ris.auth.model import Account, Situation
 from ris.auth.psc import introspection, userinfo
@@ -138,7 +139,7 @@ class BearerDesk:
             raise Forbidden("Identité de test refusée.", code="TEST_IDENTITY")
         with self._database.transaction() as session:
             if identity is not None:
-                account = accounts.link(session, identity)
+                account = accounts.link(session, identity, self._settings.enrolment)
                 situations.refresh(session, account, identity)
             else:
                 account = accounts.known(session, bearer.subject_name_id)
@@ -187,6 +188,7 @@ class BearerDesk:
             self._refused[origin.origin_ip or ""].append(now)
         reason = str(getattr(error, "reason", error.code))
         with self._database.transaction() as session:
+            aftermath.note(session, error, replace(origin, auth_method=METHOD))
             audit.record(
                 session,
                 "auth.bearer_refused",

@@ -24,6 +24,7 @@ from ris.auth.errors import (
     StepUpRequired,
     TokenRefused,
 )
+from ris.auth.local import life
 from ris.auth.model import Account
 from ris.auth.psc import token_binding
 from ris.auth.rights import LABELS, Permission, Role, permissions_of
@@ -140,7 +141,7 @@ def _api_caller(request: Request, desk: SignInDesk) -> Principal:
     return Principal(
         account_id=account.id,
         session_id=None,
-        role=Role(account.role),
+        role=accounts.role_of(account),
         permissions=_rights_of(account, desk.settings),
         situation_id=situation.id if situation else None,
         professional=author,
@@ -161,7 +162,7 @@ def _wanted_situation(request: Request) -> UUID | None:
 
 def _rights_of(account: Account, settings: AuthSettings) -> frozenset[Permission]:
     return permissions_of(
-        Role(account.role),
+        accounts.role_of(account),
         identity_habilitated=account.identity_habilitated,
         withheld=settings.withheld,
     )
@@ -180,8 +181,8 @@ def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Pr
     return Principal(
         account_id=account.id,
         session_id=row.id,
-        role=Role(account.role),
-        permissions=_rights_of(account, settings),
+        role=accounts.role_of(account),
+        permissions=_rights_of(account, settings) - life.withheld(row.method, settings),
         situation_id=row.situation_id,
         professional=author,
         actor=_acting(actor, author),
@@ -210,7 +211,7 @@ def refuse_foreign_page(request: Request, settings: AuthSettings) -> None:
 def _refuse_stale(principal: Principal, settings: AuthSettings) -> None:
     age = clock.now() - principal.auth_time
     if age > timedelta(seconds=settings.step_up_max_age_s):
-        raise StepUpRequired(login="/auth/psc/login?step_up=true")
+        raise StepUpRequired(login=life.step_up(principal.actor.auth_method))
 
 
 def _trace_denial(request: Request, principal: Principal, permission: Permission) -> None:

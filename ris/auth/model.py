@@ -28,30 +28,43 @@ from ris.core.sealed import SealedBlob
 
 
 class AccountStatus(StrEnum):
-    """Whether the account may sign in."""
+    """Whether the account may sign in; a PENDING one was asked for and has no role yet."""
 
+    PENDING = "PENDING"
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
     CLOSED = "CLOSED"
 
 
 class Account(Base):
-    """A person allowed here. `ps_idnat` is the one granted; others are in `account_identifier`."""
+    """A person allowed here. `ps_idnat` is the one granted; others are in `account_identifier`.
+
+    A local administration account has none; `owner_id` is then the same person's ordinary account,
+    if any. `version` counts the acts of administration, not the sign-ins.
+    """
 
     __tablename__ = "account"
-    __table_args__ = (one_of("role", Role), one_of("status", AccountStatus))
+    __table_args__ = (
+        one_of("role", Role),
+        one_of("status", AccountStatus),
+        CheckConstraint("role IS NOT NULL OR status IN ('PENDING', 'CLOSED')", name="role_given"),
+        Index("ix_account_created_at", "created_at", "id"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    ps_idnat: Mapped[str] = mapped_column(String(64), unique=True)
+    ps_idnat: Mapped[str | None] = mapped_column(String(64), unique=True)
     rpps: Mapped[str | None] = mapped_column(String(11), unique=True)
     family: Mapped[str] = mapped_column(String(100), default="")
     given: Mapped[str] = mapped_column(String(100), default="")
-    role: Mapped[str]
+    role: Mapped[str | None]
     identity_habilitated: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(default=AccountStatus.ACTIVE.value)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     granted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     last_login_at: Mapped[datetime | None]
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    directory_checked_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class AccountIdentifier(Base):

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     HL7_CONTROL = "hl7.control"
     DASHBOARD_READ = "dashboard.read"
     DIRECTORY_READ = "directory.read"
+    ACCOUNT_READ = "account.read"
     ACCOUNT_ADMIN = "account.admin"
     CONFIG_ADMIN = "config.admin"
     AUDIT_READ = "audit.read"
@@ -72,6 +73,7 @@ LABELS: Final = {
     Permission.HL7_CONTROL: "suivre et rejouer les messages HL7 reçus",
     Permission.DASHBOARD_READ: "consulter le tableau de bord",
     Permission.DIRECTORY_READ: "consulter l'annuaire",
+    Permission.ACCOUNT_READ: "consulter les comptes",
     Permission.ACCOUNT_ADMIN: "administrer les comptes",
     Permission.CONFIG_ADMIN: "administrer la configuration",
     Permission.AUDIT_READ: "consulter les traces",
@@ -173,9 +175,9 @@ MATRIX: Final[dict[Role, frozenset[Permission]]] = {
         Role.INTERN: _INTERN,
         Role.REFERRER: frozenset[Permission](),
         Role.IDENTITY_OFFICER: _IDENTITY | {_P.HL7_CONTROL},
-        Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_ADMIN}),
+        Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_READ, _P.ACCOUNT_ADMIN}),
         Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN, _P.HL7_CONTROL}),
-        Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.AUDIT_EXPORT}),
+        Role.AUDITOR: frozenset({_P.ACCOUNT_READ, _P.AUDIT_READ, _P.AUDIT_EXPORT}),
         Role.INTEGRATOR: _INTEGRATOR,
     }.items()
 }

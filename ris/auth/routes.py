@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from ris.auth import accounts, cookies, sessions, situations
 from ris.auth.dependencies import Principal, desk_of, own_session, require
 from ris.auth.directory.service import Directory
+from ris.auth.local import life
 from ris.auth.model import Account, RisSession
 from ris.auth.rights import Permission
 from ris.auth.schemas import (
@@ -47,7 +48,8 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
     listed = situations.current(session, principal.account_id)
     usable = situations.usable(session, listed)
     row = session.get(RisSession, principal.session_id) if principal.session_id else None
-    ends_at = row.created_at + _absolute(request) if row else None
+    settings = desk_of(request).settings
+    ends_at = row.created_at + life.longest(row.method, settings) if row else None
     return SessionOut(
         account_id=account.id,
         ps_idnat=account.ps_idnat,
@@ -61,6 +63,9 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
         situations=[
             SituationOut.of(one, principal.situation_id, usable=one in usable) for one in listed
         ],
+        auth_method=principal.actor.auth_method,
+        emergency=principal.actor.auth_method == life.EMERGENCY,
+        banner=life.banner(principal.actor.auth_method),
         csrf_token=cookies.csrf_token(_cookie(request)) if row else "",
         psc_state=PscState.EXPIRED if row and row.psc_ended_at else PscState.ACTIVE,
         ends_at=ends_at,
@@ -132,6 +137,7 @@ def grant_role(
         wanted.ps_idnat,
         wanted.role,
         identity_habilitated=wanted.identity_habilitated,
+        convert=wanted.convert,
         actor=principal.actor,
     )
     return AccountOut.of(account)
@@ -159,7 +165,3 @@ def search_directory(
 
 def _cookie(request: Request) -> str:
     return cookies.read(request, cookies.SESSION, secure=desk_of(request).settings.cookie_secure)
-
-
-def _absolute(request: Request) -> timedelta:
-    return timedelta(seconds=desk_of(request).settings.absolute_s)

@@ -55,7 +55,7 @@ class SessionOut(BaseModel):
     """Who is signed in; *csrf_token* goes back in `X-CSRF-Token` on every unsafe request."""
 
     account_id: UUID
-    ps_idnat: str
+    ps_idnat: str | None = Field(description="null pour un compte local d'administration.")
     family: str
     given: str
     role: Role
@@ -63,6 +63,9 @@ class SessionOut(BaseModel):
     state: str = Field(description="ACTIVE ou NEEDS_SITUATION")
     acr: str
     auth_time: datetime
+    auth_method: str | None = Field(description="Moyen de connexion, par exemple PSC_CODE.")
+    emergency: bool = Field(description="Session de secours : à signaler sur chaque écran.")
+    banner: str = Field(description="Bandeau à afficher ; vide le plus souvent.")
     situations: list[SituationOut]
     csrf_token: str = Field(description="Vide pour un appel d'API par jeton.")
     psc_state: PscState = Field(description="Lien avec Pro Santé Connect.")
@@ -98,13 +101,18 @@ class Grant(BaseModel):
     ps_idnat: str = Field(min_length=2, max_length=64)
     role: Role
     identity_habilitated: bool = False
+    convert: bool = Field(
+        default=False,
+        description="Convertir le compte d'un rôle de soins à un rôle d'administration, ou "
+        "l'inverse : ses sessions se ferment. Sinon refusé (`role_separation`).",
+    )
 
 
 class AccountOut(BaseModel):
     """An account as administrators see it."""
 
     id: UUID
-    ps_idnat: str
+    ps_idnat: str | None
     family: str
     given: str
     role: Role

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ris.auth import accounts, attempts, sessions, situations
 from ris.auth.bearer import BearerDesk
 from ris.auth.certificates.pool import CertificatePool
+from ris.auth.enrolment import aftermath
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
 from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession, Situation
 from ris.auth.production import refuse_test_settings
@@ -218,7 +219,7 @@ class SignInDesk:
         """
         identity = userinfo.parse(sign_in.userinfo)
         self.refuse_test_identity(identity.rpps)
-        account = accounts.link(session, identity)
+        account = accounts.link(session, identity, self.settings.enrolment)
         listed = situations.refresh(session, account, identity)
         return self.open(
             session,
@@ -279,6 +280,7 @@ class SignInDesk:
         """Trace a refusal with its reason, in its own transaction."""
         reason = str(getattr(error, "reason", error.code))
         with self.database.transaction() as session:
+            aftermath.note(session, error, actor)
             audit.record(session, action, actor=actor, outcome="failure", reason=reason)
 
     def _close(self, session: Session, row: RisSession, reason: CloseReason, origin: Actor) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ris.auth import cookies, situations
 from ris.auth.errors import NotAuthenticated, OidcStateInvalid, SessionExpired, SessionLocked
+from ris.auth.local import life
 from ris.auth.model import Account, AccountStatus, CloseReason, RisSession, Situation
 from ris.auth.psc import link as psc_link
 from ris.auth.psc.client import SignIn
@@ -122,7 +123,7 @@ def resume(session: Session, token: str, settings: AuthSettings) -> Live:
 
 def refuse_unusable(row: RisSession, settings: AuthSettings, now: datetime) -> None:
     """Raise SessionExpired when closed or too old, SessionLocked when idle for too long."""
-    if row.closed_at is not None or now - row.created_at > timedelta(seconds=settings.absolute_s):
+    if row.closed_at is not None or now - row.created_at > life.longest(row.method, settings):
         raise SessionExpired
     if now - row.last_seen_at > timedelta(seconds=settings.idle_lock_s):
         raise SessionLocked

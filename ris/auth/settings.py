@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ris.auth.card.settings import CardSettings
 from ris.auth.certificates.settings import PoolSettings
+from ris.auth.enrolment.policy import Enrolment
+from ris.auth.local.settings import LocalSettings
 from ris.auth.rights import Permission, Role
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
@@ -70,7 +72,10 @@ class BearerSettings(BaseModel):
 
 
 class AnnuaireSettings(BaseModel):
-    """Our subscription to the FHIR API of the Annuaire Santé (mss.md §15.2)."""
+    """Our subscription to the FHIR API of the Annuaire Santé (mss.md §15.2).
+
+    Users are looked up again every *recheck_months*, two years at most (SSI/IE.30).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,6 +84,7 @@ class AnnuaireSettings(BaseModel):
     trust: Path | None = None
     timeout_s: float = 5
     fresh_days: int = 7
+    recheck_months: int = Field(default=24, ge=1, le=24)
 
 
 class AuthSettings(BaseModel):
@@ -98,6 +104,8 @@ class AuthSettings(BaseModel):
     bearer: BearerSettings = BearerSettings()
     card: CardSettings = CardSettings()
     annuaire: AnnuaireSettings = AnnuaireSettings()
+    enrolment: Enrolment = Enrolment.CLOSED
+    local: LocalSettings = LocalSettings()
     certificates: Path | None = None
     pool: PoolSettings = PoolSettings()
     origin: str = ""

@@ -106,7 +106,7 @@ def professional(account: Account, situation: Situation) -> Professional:
     A situation without a valid Struct_IdNat gives no structure (AUTH-20, AUTH-64).
     """
     return Professional(
-        ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat,
+        ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat or "",
         family=situation.family or account.family,
         given=situation.given or account.given,
         profession=situation.profession,

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from ris.auth import sessions
 from ris.auth.ciba.model import CibaRequest, SeenLogout
+from ris.auth.local import life
+from ris.auth.local.model import LocalGuard
 from ris.auth.model import CloseReason, LoginAttempt, RisSession
 from ris.auth.settings import AuthSettings
 from ris.core import audit, clock
@@ -20,6 +22,7 @@ from ris.rem import satisfies
 
 EVERY_S: Final = 900
 _KEPT: Final = timedelta(days=1)
+_TRIES_KEPT: Final = timedelta(days=30)
 _AT_ONCE: Final = 500
 
 
@@ -38,7 +41,7 @@ def sweep(session: Session, settings: AuthSettings) -> int:
     now = clock.now()
     over = select(RisSession).where(
         RisSession.closed_at.is_(None),
-        RisSession.created_at < now - timedelta(seconds=settings.absolute_s),
+        life.over(RisSession.method, RisSession.created_at, settings, now),
     )
     ended = list(session.scalars(over.limit(_AT_ONCE).with_for_update(skip_locked=True)))
     for row in ended:
@@ -49,6 +52,7 @@ def sweep(session: Session, settings: AuthSettings) -> int:
         (SeenLogout, SeenLogout.seen_at),
     ):
         session.execute(delete(table).where(dated < now - _KEPT))
+    session.execute(delete(LocalGuard).where(LocalGuard.last_at < now - _TRIES_KEPT))
     for row in ended:
         audit.record(
             session,

@@ -20,7 +20,7 @@ from tests.security.product import Product
 
 PUBLIC = {
     "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
-    "/auth/card/login",
+    "/auth/card/login", "/auth/local/login", "/auth/local/password",
     "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/fhir/metadata",
 }  # fmt: skip

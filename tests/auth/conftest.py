@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from ris.auth import accounts
+from ris.auth.administration.routes import router as accounts_router
 from ris.auth.certificates.routes import router as certificates_router
 from ris.auth.ciba.routes import router as ciba_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
+from ris.auth.local.routes import router as local_router
 from ris.auth.rights import Permission, Role
 from ris.auth.routes import router
 from ris.auth.service import SignInDesk
@@ -42,7 +44,9 @@ from ris.sandbox.psc_people import (
 )
 from ris.sandbox.server import Running, serve
 from ris.web import problems
+from tests.auth import office as offices
 from tests.auth.browser import Browser
+from tests.auth.office import MakeOffice, Office
 
 SITE = "https://testserver"
 CLIENT_SECRET = "sandbox-secret-long-enough-for-hs256"
@@ -144,8 +148,10 @@ def make_site(
         problems.install(application)
         application.include_router(sign_in_router)
         application.include_router(ciba_router)
+        application.include_router(local_router)
         application.include_router(router, prefix="/v1")
         application.include_router(certificates_router, prefix="/v1")
+        application.include_router(accounts_router, prefix="/v1")
 
         @application.post("/v1/sign")
         def sign(_: object = Depends(require(Permission.REPORT_SIGN, fresh=True))) -> str:
@@ -196,3 +202,18 @@ def site(make_site: Callable[[AuthSettings], Site], auth_settings: AuthSettings)
 def browser(site: Site) -> Browser:
     """A user agent before the ordinary site."""
     return site.browser()
+
+
+@pytest.fixture
+def make_office(database: Database, sealer: Sealer) -> Iterator[MakeOffice]:
+    """A maker of sites whose sessions are opened in the database."""
+    with ExitStack() as stack:
+        yield lambda settings: offices.build(database, sealer, settings, stack)
+
+
+@pytest.fixture
+def office(make_office: MakeOffice) -> Office:
+    """Such a site, with its administrator of accounts."""
+    made = make_office(AuthSettings(allow_test_ids=True, cookie_secure=False))
+    made.grant(ADMINISTRATOR, Role.ADMIN_SECURITY)
+    return made

@@ -13,6 +13,7 @@ from ris.auth.ciba import requests as ciba_requests
 from ris.auth.ciba import wire as psc_ciba
 from ris.auth.ciba.model import CibaRequest
 from ris.auth.ciba.states import LIVE, Channel, CibaState, is_terminal, of_refusal
+from ris.auth.enrolment.errors import AccountPending
 from ris.auth.errors import (
     AccountSuspended,
     CibaUserUnknown,
@@ -121,7 +122,7 @@ class CibaDesk:
             begun = ciba_requests.begin(session, ps_idnat, channel, origin_ip=address)
             try:
                 accounts.holder(session, ps_idnat)
-            except (EnrolUnknown, AccountSuspended, IdentityConflict) as error:
+            except (EnrolUnknown, AccountPending, AccountSuspended, IdentityConflict) as error:
                 refused = error
                 ciba_requests.become(session, begun.request.id, CibaState.FAILED, error.code)
         if refused is not None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from ris.auth.accounts import role_of
 from ris.auth.delegation.service import Seen, Wanted, name_of
 from ris.auth.delegation.values import DelegatedAction
 from ris.auth.model import Account
@@ -83,4 +84,4 @@ class DelegateOut(BaseModel):
     @classmethod
     def of(cls, account: Account) -> "DelegateOut":
         """Return the shape of one account."""
-        return cls(account_id=account.id, name=name_of(account), role=Role(account.role))
+        return cls(account_id=account.id, name=name_of(account), role=role_of(account))

@@ -12,6 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ris.auth import periods, situations
+from ris.auth.accounts import role_of
 from ris.auth.delegation.errors import (
     DelegatedStructureRefused,
     DelegateRefused,
@@ -111,8 +112,8 @@ def delegates(session: Session) -> Sequence[Account]:
     return [
         account
         for account in session.scalars(query.order_by(Account.family, Account.given, Account.id))
-        if needs_delegation(Role(account.role))
-        and not beyond(Role(account.role), frozenset(DelegatedAction))
+        if needs_delegation(role_of(account))
+        and not beyond(role_of(account), frozenset(DelegatedAction))
     ]
 
 
@@ -170,9 +171,9 @@ def _refuse_delegate(session: Session, delegator: UUID, wanted: Wanted) -> None:
     delegate = session.get(Account, wanted.delegate_id)
     if delegate is None or delegate.status != AccountStatus.ACTIVE:
         raise DelegateRefused("Cette personne n'a pas de compte actif ici.")
-    if delegate.id == delegator or not needs_delegation(Role(delegate.role)):
+    if delegate.id == delegator or not needs_delegation(role_of(delegate)):
         raise DelegateRefused("Cette personne n'agit pas par délégation.")
-    if refused := beyond(Role(delegate.role), wanted.actions):
+    if refused := beyond(role_of(delegate), wanted.actions):
         listed = ", ".join(f"« {one.label} »" for one in refused)
         raise DelegateRefused(f"Son rôle ne permet pas : {listed}.")
 

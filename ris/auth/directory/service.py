@@ -104,8 +104,9 @@ def store(session: Session, entry: DirectoryEntry) -> None:
         statement.on_conflict_do_update(index_elements=["ps_idnat"], set_=values),
     )
     if rpps is not None:
-        names = {"family": person.family, "given": person.given}
-        session.execute(update(Account).where(Account.rpps == rpps).values(**names))
+        told = {"family": person.family, "given": person.given}
+        checked = {"directory_checked_at": entry.fetched_at}
+        session.execute(update(Account).where(Account.rpps == rpps).values(**told, **checked))
 
 
 @satisfies("RIS.ANN.02")
@@ -115,6 +116,7 @@ def name_account(session: Session, account: Account) -> None:
     if known is not None:
         account.family = known.professional.family
         account.given = known.professional.given
+        account.directory_checked_at = known.fetched_at
 
 
 def stored(session: Session, rpps: str) -> DirectoryEntry | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ris.auth.errors import PscProtocolError
-from ris.auth.identifiers import PersonKind, StructureId, StructureKind, person, structure
+from ris.auth.identifiers import PersonKind, StructureId, StructureKind, is_rpps, person, structure
 from ris.auth.values import Address
 
 Claims = Mapping[str, Any]
@@ -73,7 +73,7 @@ def parse(claims: Claims) -> Identity:
     if not subject or len(subject) > 64:
         raise PscProtocolError("userinfo_no_subject")
     others = tuple(
-        (_text(entry, "origine"), _text(entry, "identifiant"))
+        (origin := _text(entry, "origine"), _identifier(origin, _text(entry, "identifiant")))
         for entry in _objects(claims.get("otherIds"))
     )
     reference = claims.get("SubjectRefPro")
@@ -111,6 +111,11 @@ def _rpps(subject: str, others: tuple[tuple[str, str], ...]) -> str | None:
         if kind is PersonKind.RPPS:
             return rpps
     return None
+
+
+def _identifier(origin: str, value: str) -> str:
+    """Return *value*; an RPPS told without its type character takes it (auth.md §2.1)."""
+    return f"8{value}" if origin == "RPPS" and is_rpps(value) else value
 
 
 def _exercise(entry: Claims) -> Exercise:

@@ -64,7 +64,7 @@ def practices(session: Session) -> tuple[Practice, ...]:
     found = (
         Practice(one.ps_idnat, one.family, one.given, situation.struct_idnat, situation.name)
         for one, situation in session.execute(query)
-        if not structures.is_scm(session, situation.struct_idnat)
+        if one.ps_idnat and not structures.is_scm(session, situation.struct_idnat)
     )
     return tuple(dict.fromkeys(found))
 

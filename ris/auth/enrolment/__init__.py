@@ -1,0 +1,1 @@
+"""First sign-ins: which account a told identity belongs to, and what becomes of a stranger."""

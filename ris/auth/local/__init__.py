@@ -1,0 +1,1 @@
+"""Local sign-in with password and one-time code: emergency access, administration accounts."""
