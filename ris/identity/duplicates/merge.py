@@ -15,6 +15,7 @@ from ris.core.audit import Actor, record
 from ris.core.db import Base
 from ris.core.errors import Stale
 from ris.identity import change, service
+from ris.identity.duplicates import pairs
 from ris.identity.duplicates.merge_model import PatientMerge
 from ris.identity.errors import MergeDataConflict, MergeInsConflict, MergeRefused, ReasonRequired
 from ris.identity.feature import IdentityFeature
@@ -111,7 +112,8 @@ def undo(
 ) -> PatientMerge:
     """Part two records again: what moved goes back, both are provisoire and to review (R-MRG-03).
 
-    What was filed under the survivor since stays there, for a person to judge. *version* is that
+    What was filed under the survivor since stays there, for a person to judge; a pair once called
+    one person's is to be examined again (`pairs.reopen`). *version* is that
     of the survivor as read. Raises `ReasonRequired`, `MergeRefused` when it was undone already or
     the survivor merged since, `RiIsExternal`, `Stale`.
     """
@@ -140,6 +142,7 @@ def undo(
         change.apply(
             session, feature, row, Event.SEPARATED, actor=actor, reason=reason, evidence=evidence
         )
+    pairs.reopen(session, survivor.id, absorbed.id, reason=reason, actor=actor)
     _journal(session, "patient.separated", done, actor)
     return done
 
