@@ -54,6 +54,7 @@ from ris.identity.insi.values import CallMode
 from ris.identity.journal_routes import router as identity_journal_router
 from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
+from ris.identity.review.routes import router as review_router
 from ris.identity.routes import router as identity_router
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.fhir import openapi as fhir_openapi
@@ -79,8 +80,9 @@ from ris.web.rem_routes import router as rem_router
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
-    record_router, identity_journal_router, scan_router, copies_router, orders_router,
-    dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
+    record_router, identity_journal_router, review_router, scan_router, copies_router,
+    orders_router, dicom_router, hl7_router, reports_router, mss_router, dmp_router,
+    diffusion_router,
 )  # fmt: skip
 ACTIVITIES: Final = (*activity.IDENTITY, *ORDERS, *REPORTS)
 

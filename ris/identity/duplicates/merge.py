@@ -96,7 +96,7 @@ def absorb(
             session, feature, row, event, actor=actor, reason=reason, evidence=evidence,
             absorbed_ipp=retired,
         )  # fmt: skip
-    absorbed.to_review = False
+    absorbed.review = {}
     _journal(session, "patient.merged", done, actor)
     return done
 

@@ -54,7 +54,12 @@ class ForeignOut(_Row):
     attempt_no: int = Field(description="Nombre d'essais")
     received_at: Instant
     settled_at: datetime | None = Field(description="Date et heure de la conclusion")
-    error: str = Field(description="Code de ce qui a empêché de conclure")
+    error: str = Field(
+        description="Pourquoi : INSI_NONE_FOUND, INSI_SEVERAL_FOUND, INSI_OTHER_INS (INSi donne "
+        "une autre INS), INSI_MAJOR_DIFFERENCE, INS_ALREADY_ATTACHED (à un autre dossier), "
+        "INS_ATTRIBUTE_BLOCKS, OTHER_INS_HERE (ce dossier en a déjà une autre), ou code de l'échec "
+        "de l'appel ; vide si rien ne s'y oppose"
+    )
 
 
 class HeldOut(_Row):

@@ -35,6 +35,8 @@ from ris.identity.foreign.feed_match import Register
 from ris.identity.foreign.feed_traits import Normalised, normalise
 from ris.identity.foreign.model import TrustContract, TrustScope
 from ris.identity.model import Patient
+from ris.identity.review import marks
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.search import index
 from ris.identity.states import BLOCKING, Event
 from ris.identity.traits import FIELDS, TypedTraits, read_traits
@@ -139,13 +141,16 @@ def _believed(case: _Case, patient: Patient | None) -> Received:
     claim = case.claim
     bearer = feed_match.holder(case.session, claim.ins) if claim.ins else None
     if bearer is not None and (patient is None or bearer.id != patient.id):
-        claim = replace(claim, status=Status.VALIDEE, ins=None, to_review=True)
+        elsewhere = ReviewReason.INS_ELSEWHERE
+        claim = replace(claim, status=Status.VALIDEE, ins=None, review=elsewhere)
         alerts = (*alerts, Alert.INS_ELSEWHERE)
     norm, traits = _traits(case, patient)
     alerts = (*alerts, *claim.alerts, *norm.alerts)
     action = Action.UPDATED if patient else Action.CREATED
     if case.inbound.event is InboundEvent.MERGE and Alert.MERGE_TO_DECIDE not in alerts:
         action = Action.MERGED
+    if patient is not None and claim.review is not ReviewReason.INACTIVE:
+        marks.end(patient, [ReviewReason.INACTIVE])
     if patient is not None and _same(patient, traits, claim):
         _contact(case, patient)
         quiet = Action.UNCHANGED if action is Action.UPDATED else action
@@ -161,7 +166,7 @@ def _foreign(case: _Case, patient: Patient | None) -> Received:
     if patient is None and claim.ins is not None:
         patient = feed_match.holder(case.session, claim.ins)
     if case.inbound.event is InboundEvent.MERGE and patient is not None:
-        patient.to_review = True
+        marks.give(patient, ReviewReason.MERGE_TO_DECIDE)
         return _done(case, patient, Action.UNCHANGED, (*alerts, Alert.MERGE_TO_DECIDE))
     if patient is None:
         return _unknown(case, alerts)
@@ -229,7 +234,7 @@ def _merged(case: _Case, patient: Patient | None) -> tuple[Patient, tuple[Alert,
                 actor=case.actor,
             )  # fmt: skip
         except Conflict:
-            survivor.to_review = True
+            marks.give(survivor, ReviewReason.MERGE_TO_DECIDE)
             return survivor, (Alert.MERGE_TO_DECIDE,)
     case.register.remember(survivor, (retired,), case.inbound.occurred_at)
     return survivor, ()
@@ -270,8 +275,8 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
         case.session, case.feature, row, event, actor=case.actor, evidence=case.evidence,
         changes=dict(before), ins=claim.ins,
     )  # fmt: skip
-    if claim.to_review:
-        row.to_review = True
+    if claim.review:
+        marks.give(row, claim.review)
     index(case.session, row)
 
 
@@ -286,6 +291,7 @@ def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
         and Status(patient.status) is claim.status
         and patient.identity.attributes == claim.attributes
         and (claim.ins is None or patient.identity.ins == claim.ins)
+        and (claim.review is None or claim.review in patient.review)
     )
 
 
