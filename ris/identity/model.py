@@ -22,6 +22,7 @@ from ris.identity.insi.values import CallMode, Subject
 from ris.identity.states import Event
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 
+IPP_MAX: Final = 32
 _PATIENT: Final = "patient.id"
 _SINGULAR: Final = " OR ".join(
     f"attributes @> '[\"{attribute}\"]'" for attribute in (Attribute.DOUTEUSE, Attribute.FICTIVE)
@@ -67,7 +68,7 @@ class Patient(Base):
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    ipp: Mapped[str] = mapped_column(String(32), unique=True)
+    ipp: Mapped[str] = mapped_column(String(IPP_MAX), unique=True)
     ipp_oid: Mapped[str]
     birth_family: Mapped[str] = mapped_column(String(100))
     birth_given_names: Mapped[str] = mapped_column(String(100))

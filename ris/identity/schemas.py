@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.values import Address
+from ris.core.text import SEVERAL_LINES
 from ris.identity.banner import BannerField, banner
 from ris.identity.entry import Contact
 from ris.identity.matricule import nature_of
@@ -26,7 +27,9 @@ PsIdNat = Annotated[
     str | None, Field(description="Identifiant national du professionnel (PS_IdNat)")
 ]
 Instant = Annotated[datetime, Field(description="Date et heure, avec fuseau")]
-Reason = Annotated[str, Field(max_length=500, description="Motif, porté à l'historique")]
+Reason = Annotated[
+    str, Field(max_length=500, pattern=SEVERAL_LINES, description="Motif, porté à l'historique")
+]
 
 
 class Body(BaseModel):

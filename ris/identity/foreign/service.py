@@ -16,11 +16,10 @@ from ris.core.audit import Actor, record
 from ris.core.errors import Conflict
 from ris.identity import change, matricule, service
 from ris.identity.duplicates import merge
-from ris.identity.entry import Contact
-from ris.identity.errors import InsTestOid
+from ris.identity.errors import InsTestOid, TraitsRefused
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign import data as foreign_data
-from ris.identity.foreign import feed_match, trust
+from ris.identity.foreign import feed_contact, feed_match, trust
 from ris.identity.foreign import queue as foreign_queue
 from ris.identity.foreign.feed import (
     Action,
@@ -34,12 +33,12 @@ from ris.identity.foreign.feed import (
 from ris.identity.foreign.feed_match import Register
 from ris.identity.foreign.feed_traits import Normalised, normalise
 from ris.identity.foreign.model import TrustContract, TrustScope
-from ris.identity.model import Patient
+from ris.identity.model import IPP_MAX, Patient
 from ris.identity.review import marks
 from ris.identity.review.reasons import ReviewReason
 from ris.identity.search import index
 from ris.identity.states import BLOCKING, Event
-from ris.identity.traits import FIELDS, TypedTraits, read_traits
+from ris.identity.traits import FIELDS, Fault, TypedTraits, read_traits
 from ris.identity.values import Status, Traits
 from ris.rem import satisfies
 
@@ -145,7 +144,7 @@ def _believed(case: _Case, patient: Patient | None) -> Received:
         claim = replace(claim, status=Status.VALIDEE, ins=None, review=elsewhere)
         alerts = (*alerts, Alert.INS_ELSEWHERE)
     norm, traits = _traits(case, patient)
-    alerts = (*alerts, *claim.alerts, *norm.alerts)
+    alerts = (*alerts, *claim.alerts, *norm.alerts, *feed_contact.kept(case.inbound)[1])
     action = Action.UPDATED if patient else Action.CREATED
     if case.inbound.event is InboundEvent.MERGE and Alert.MERGE_TO_DECIDE not in alerts:
         action = Action.MERGED
@@ -182,7 +181,7 @@ def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
     """A patient we do not know: kept as received under contract, else provisoire from traits."""
     claim, contract = case.claim, case.trusts(TrustScope.NO_DIRECT_CARE)
     norm, traits = _traits(case, None)
-    alerts = (*alerts, *norm.alerts)
+    alerts = (*alerts, *norm.alerts, *feed_contact.kept(case.inbound)[1])
     kept = contract and claim.status is Status.QUALIFIEE
     if not kept:
         claim = replace(claim, status=Status.PROVISOIRE, ins=None)
@@ -250,9 +249,15 @@ def _traits(case: _Case, patient: Patient | None) -> tuple[Normalised, Traits]:
 
 
 def _blank(case: _Case, *, own: bool) -> Patient:
-    """Return a record not written yet; our own domain's IPP is the repository's."""
+    """Return a record not written yet; our own domain's IPP is the repository's.
+
+    Raises `TraitsRefused` for one that is too long.
+    """
     domain = case.feature.ipp_oid
     theirs = [one.value for one in case.inbound.local_ids if own and one.authority == domain]
+    if theirs and len(theirs[0]) > IPP_MAX:
+        fault = Fault(("ipp",), "IPP_TOO_LONG", f"{IPP_MAX} caractères au plus.")
+        raise TraitsRefused(errors=[fault.as_problem()])
     ipp = theirs[0] if theirs else service.next_ipp(case.session, case.feature)
     blank = Patient(id=ids.new(), ipp=ipp, ipp_oid=domain, address={}, phone="", attributes=[])
     blank.status = Status.PROVISOIRE.value
@@ -281,7 +286,7 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
 
 
 def _contact(case: _Case, row: Patient) -> None:
-    service.set_contact(row, Contact(case.inbound.address, case.inbound.phone))
+    service.set_contact(row, feed_contact.kept(case.inbound)[0])
 
 
 def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
