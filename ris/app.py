@@ -60,6 +60,7 @@ from ris.identity.insi.values import CallMode
 from ris.identity.journal_routes import router as identity_journal_router
 from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
+from ris.identity.review.routes import router as review_router
 from ris.identity.routes import router as identity_router
 from ris.interop.dicom.routes import router as dicom_router
 from ris.interop.fhir import openapi as fhir_openapi
@@ -96,6 +97,7 @@ ROUTERS: Final = (
     foreign_router,
     record_router,
     identity_journal_router,
+    review_router,
     scan_router,
     copies_router,
     orders_router,

@@ -1,6 +1,8 @@
 """Text folding: the search key, the XML-safe text, the ASCII form of mail subjects.
 
-Pure functions of strings. The character rules of INS traits are not here (ris.identity.rules).
+Pure functions of strings, and the patterns of a free text without control characters: no column,
+XML document or HL7 field can hold them all. The character rules of INS traits are not here
+(ris.identity.rules).
 """
 
 import re
@@ -18,6 +20,8 @@ _SIGNS: Final = str.maketrans(
     | {"€": "EUR", "ß": "ss", "ẞ": "SS"}
 )
 _NOT_XML_CHAR: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+SEVERAL_LINES: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 _NOT_KEY: Final = re.compile("[^A-Z0-9]+")
 
 

@@ -63,7 +63,7 @@ class ReportDocuments:
         if read_version not in (None, report.version):
             raise Stale("Relisez le compte rendu avant de le signer.")
         exam = orders.exam_record(session, report.exam_id)
-        orders.require_completed(exam)
+        orders.require_closed(exam)
         order = orders.order_of(session, exam)
         copies = orders.recipients_of(order)
         inputs = ContentInputs(

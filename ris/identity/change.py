@@ -1,6 +1,6 @@
 """The one place that writes a status: applies a transition, keeps its history, tells the others."""
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
@@ -10,11 +10,10 @@ from ris.core.audit import Actor
 from ris.identity.feature import Change, IdentityFeature
 from ris.identity.model import IdentityHistory, Patient
 from ris.identity.propagation.queue import enqueue
+from ris.identity.review import marks
 from ris.identity.states import Event, InsEffect, transition
 from ris.identity.values import Ins, Status
 from ris.rem import satisfies
-
-_SETTLING: Final = (Event.DOCUMENT_VALIDATED, Event.INSI_ACCEPTED, Event.MERGED)
 
 
 @satisfies("RIS.INS.26", "RIS.INS.32", "RIS.INS.35")
@@ -44,8 +43,7 @@ def apply(
     shown = patient.identity.ins if before is Status.QUALIFIEE else None
     step = transition(before, patient.identity.attributes, event)
     patient.status = step.to.value
-    if step.worklist or event in _SETTLING:
-        patient.to_review = step.worklist
+    marks.follow(patient, event, queued=step.worklist)
     if step.ins is InsEffect.REMOVE:
         patient.ins_matricule = patient.ins_oid = None
     elif step.ins is not InsEffect.NONE and ins is not None:

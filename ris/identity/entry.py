@@ -3,13 +3,16 @@
 They report beside those of the traits (`traits.read_traits`): one answer names every bad field.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from ris.auth.values import Address
+from ris.core.text import ONE_LINE
 from ris.identity.traits import Fault
 
+_ONE_LINE: Final = re.compile(ONE_LINE)
 _LINES: Final = 5
 _LINE: Final = 200
 _SIZES: Final = {"postal_code": 10, "city": 100, "country": 100}
@@ -28,12 +31,8 @@ class Contact:
 
 def contact_faults(contact: Contact) -> Iterator[Fault]:
     """Yield every rule that *contact* breaks; each has its own field, code and message."""
-    if contact.phone is not None and len(contact.phone) > _PHONE:
-        yield Fault(("phone",), "PHONE_TOO_LONG", f"{_PHONE} caractères au plus.")
-    if contact.billing_number is not None and len(contact.billing_number) > _BILLING:
-        yield Fault(
-            ("billing_number",), "BILLING_NUMBER_TOO_LONG", f"{_BILLING} caractères au plus."
-        )
+    yield from _text_faults("phone", "PHONE", contact.phone, _PHONE)
+    yield from _text_faults("billing_number", "BILLING_NUMBER", contact.billing_number, _BILLING)
     if contact.address is not None:
         yield from _address_faults(contact.address)
 
@@ -42,10 +41,14 @@ def _address_faults(address: Address) -> Iterator[Fault]:
     if len(address.lines) > _LINES:
         yield Fault(("address/lines",), "ADDRESS_TOO_MANY_LINES", f"{_LINES} lignes au plus.")
     for number, line in enumerate(address.lines[:_LINES]):
-        if len(line) > _LINE:
-            where = f"address/lines/{number}"
-            yield Fault((where,), "ADDRESS_LINE_TOO_LONG", f"{_LINE} caractères au plus.")
+        yield from _text_faults(f"address/lines/{number}", "ADDRESS_LINE", line, _LINE)
     for field, most in _SIZES.items():
-        if len(getattr(address, field)) > most:
-            code = f"ADDRESS_{field.upper()}_TOO_LONG"
-            yield Fault((f"address/{field}",), code, f"{most} caractères au plus.")
+        told: str = getattr(address, field)
+        yield from _text_faults(f"address/{field}", f"ADDRESS_{field.upper()}", told, most)
+
+
+def _text_faults(field: str, code: str, value: str | None, most: int) -> Iterator[Fault]:
+    if value is not None and len(value) > most:
+        yield Fault((field,), f"{code}_TOO_LONG", f"{most} caractères au plus.")
+    if value is not None and _ONE_LINE.fullmatch(value) is None:
+        yield Fault((field,), f"{code}_CHARACTERS", "Caractère de contrôle interdit.")

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
+from ris.core.text import ONE_LINE
 from ris.identity import journals, schemas
 from ris.identity.insi import schemas as insi_schemas
 from ris.identity.record_schemas import AccessOut, ChangeOut, DisclosureOut, access_shown
@@ -104,7 +105,9 @@ def list_all_disclosures(
     principal: Auditor,
     window: Window,
     paging: Paging,
-    partner: Annotated[str, Query(max_length=320, description="Destinataire exact")] = "",
+    partner: Annotated[
+        str, Query(max_length=320, pattern=ONE_LINE, description="Destinataire exact")
+    ] = "",
 ) -> Page[DisclosureOut]:
     """Donne chaque sortie d'une INS : quand, de qui, vers qui, par quel canal.
 

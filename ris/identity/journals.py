@@ -122,15 +122,6 @@ def accesses(
     return found
 
 
-@satisfies("RIS.INS.43")
-def to_review(session: Session, paging: PageQuery, *, actor: Actor) -> Rows[Patient]:
-    """Return the identities that a person must look at, oldest change first."""
-    query = select(Patient).where(Patient.to_review)
-    rows, following = _page(session, query, Patient.updated_at, Patient.id, paging)
-    record(session, "identity.worklist_read", actor=actor, detail={"found": len(rows)})
-    return rows, following
-
-
 def _page(
     session: Session,
     query: Select[Row],

@@ -22,6 +22,7 @@ from ris.identity.insi.values import CallMode, Subject
 from ris.identity.states import Event
 from ris.identity.values import Attribute, Ins, PatientIdentity, Sex, Status, Traits
 
+IPP_MAX: Final = 32
 _PATIENT: Final = "patient.id"
 _SINGULAR: Final = " OR ".join(
     f"attributes @> '[\"{attribute}\"]'" for attribute in (Attribute.DOUTEUSE, Attribute.FICTIVE)
@@ -40,6 +41,7 @@ class Decision(StrEnum):
 class Patient(Base):
     """A patient record: traits, status, INS, contact. `billing_number` is no INS.
 
+    *review* tells why a person must look at it, and since when (`ris.identity.review`).
     *birth_date_raw* is the date as a document or a feed wrote it, where *birth_date* had to be
     interpreted (ins.md R-DAT-01); *merged_into_id* the survivor, once the record is absorbed.
     """
@@ -62,10 +64,11 @@ class Patient(Base):
             unique=True,
             postgresql_where="ins_digest IS NOT NULL",
         ),
+        Index("ix_patient_review", "updated_at", "id", postgresql_where="review <> '{}'"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    ipp: Mapped[str] = mapped_column(String(32), unique=True)
+    ipp: Mapped[str] = mapped_column(String(IPP_MAX), unique=True)
     ipp_oid: Mapped[str]
     birth_family: Mapped[str] = mapped_column(String(100))
     birth_given_names: Mapped[str] = mapped_column(String(100))
@@ -84,7 +87,7 @@ class Patient(Base):
     address: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     phone: Mapped[str] = mapped_column(default="")
     billing_sealed: Mapped[Plain | Kept | None] = mapped_column(Sealed)
-    to_review: Mapped[bool] = mapped_column(default=False, index=True)
+    review: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
     merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey(_PATIENT), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

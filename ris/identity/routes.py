@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ris.auth.dependencies import require
 from ris.auth.rights import Permission
+from ris.core.text import ONE_LINE, SEVERAL_LINES
 from ris.identity import journals, schemas, search, service, validation
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi import routes as insi_routes
@@ -88,7 +89,9 @@ def search_patients(
         str,
         Query(max_length=100, description="Premières lettres de n'importe quel prénom"),
     ] = "",
-    ipp: Annotated[str, Query(max_length=32, description="IPP exact ; seul critère alors")] = "",
+    ipp: Annotated[
+        str, Query(max_length=32, pattern=ONE_LINE, description="IPP exact ; seul critère alors")
+    ] = "",
 ) -> Page[schemas.PatientOut]:
     """Recherche par date de naissance, affinée par des premières lettres, ou par IPP.
 
@@ -259,7 +262,7 @@ def remove_attribute(
     principal: Writer,
     version: Version,
     response: Response,
-    reason: Annotated[str, Query(max_length=500, description="Motif")] = "",
+    reason: Annotated[str, Query(max_length=500, pattern=SEVERAL_LINES, description="Motif")] = "",
 ) -> schemas.PatientOut:
     """Retire un attribut ; le statut ne remonte pas de lui-même."""
     patient = validation.remove_attribute(

@@ -8,10 +8,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth.values import Address
+from ris.core.text import SEVERAL_LINES
 from ris.identity.banner import BannerField, banner
 from ris.identity.entry import Contact
 from ris.identity.matricule import nature_of
 from ris.identity.model import IdentityDocument, IdentityHistory, Patient
+from ris.identity.review.reasons import LABELS, ReviewReason
 from ris.identity.rules import ins_to_output, locked_fields
 from ris.identity.states import Event
 from ris.identity.traits import TypedTraits
@@ -25,7 +27,9 @@ PsIdNat = Annotated[
     str | None, Field(description="Identifiant national du professionnel (PS_IdNat)")
 ]
 Instant = Annotated[datetime, Field(description="Date et heure, avec fuseau")]
-Reason = Annotated[str, Field(max_length=500, description="Motif, porté à l'historique")]
+Reason = Annotated[
+    str, Field(max_length=500, pattern=SEVERAL_LINES, description="Motif, porté à l'historique")
+]
 
 
 class Body(BaseModel):
@@ -183,6 +187,14 @@ class BannerOut(BaseModel):
     value: str = Field(description="Valeur prête à lire", examples=["EXEMPLE"])
 
 
+class ReviewOut(BaseModel):
+    """Pourquoi l'identité est à revoir."""
+
+    reason: ReviewReason = Field(description="Code du motif")
+    label: str = Field(description="Motif, à afficher tel quel")
+    since: Instant
+
+
 class PatientOut(BaseModel):
     """Le dossier tel que l'appelant peut le voir."""
 
@@ -211,6 +223,7 @@ class PatientOut(BaseModel):
         description="Un numéro de facturation est enregistré ; il n'est jamais redonné"
     )
     to_review: bool = Field(description="Dans la liste des identités à revoir")
+    review: list[ReviewOut] = Field(description="Motifs de revue, du plus ancien au plus récent")
     banner: list[BannerOut] = Field(description="Bandeau à afficher sur chaque écran patient")
     merged_into_id: UUID | None = Field(description="Dossier qui a absorbé celui-ci")
     created_at: Instant
@@ -286,7 +299,11 @@ def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) 
         address=AddressOut.model_validate(patient.identity.address),
         phone=patient.phone,
         billing_number_recorded=patient.billing_number is not None,
-        to_review=patient.to_review,
+        to_review=bool(patient.review),
+        review=[
+            ReviewOut(reason=reason, label=LABELS[reason], since=since)
+            for reason, since in _reviewed(patient)
+        ],
         banner=[
             BannerOut.model_validate(line, from_attributes=True)
             for line in banner(traits, ins, extra)
@@ -295,6 +312,11 @@ def shown(patient: Patient, extra: Collection[BannerField], *, ins_right: bool) 
         created_at=patient.created_at,
         updated_at=patient.updated_at,
     )
+
+
+def _reviewed(patient: Patient) -> list[tuple[ReviewReason, datetime]]:
+    told = [(ReviewReason(r), datetime.fromisoformat(at)) for r, at in patient.review.items()]
+    return sorted(told, key=lambda one: one[1])
 
 
 def document_shown(document: IdentityDocument, patient: PatientOut) -> DocumentOut:

@@ -18,6 +18,8 @@ from ris.identity.entry import Contact, contact_faults
 from ris.identity.errors import PatientMerged, PatientNotFound, ReasonRequired, TraitsLocked
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IppSeries, Patient
+from ris.identity.review import marks
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.rules import STRICT, ins_to_output, is_locked, strict_change
 from ris.identity.search import Criteria, Found, Slice, index, search
 from ris.identity.settings import IdentitySettings
@@ -52,7 +54,8 @@ def create(
     patient.attributes, patient.address, patient.phone = [], {}, ""
     patient.status = Status.PROVISOIRE.value
     set_contact(patient, contact)
-    patient.to_review = degraded
+    if degraded:
+        marks.give(patient, ReviewReason.DEGRADED)
     evidence = {"mode": DEGRADED} if degraded else {}
     change.apply(session, feature, patient, Event.CREATED, actor=actor, evidence=evidence)
     index(session, patient)

@@ -25,7 +25,7 @@ class CodesRefused(Invalid):
 
 
 class ExamNotCompleted(Conflict):
-    """A report is signed only once the exam took place."""
+    """A report is signed only once the exam took place, whole or interrupted."""
 
     code = "EXAM_NOT_COMPLETED"
     title = "Examen non terminé"

@@ -93,10 +93,14 @@ def exam_record(session: Session, exam_id: UUID, *, lock: bool = False) -> ExamR
     return exam
 
 
-def require_completed(exam: ExamRecord) -> None:
-    """Raise `ExamNotCompleted` unless the exam took place."""
-    if exam.status != ExamStatus.COMPLETED:
-        raise ExamNotCompleted("Enregistrez la fin d'examen ou les images.")
+def require_closed(exam: ExamRecord) -> None:
+    """Raise `ExamNotCompleted` unless the exam took place, whole or interrupted.
+
+    What was seen before an exam was stopped is reported too: stopping it closes it (workflow.md
+    §4.1 rule 3).
+    """
+    if exam.status not in (ExamStatus.COMPLETED, ExamStatus.DISCONTINUED):
+        raise ExamNotCompleted("Enregistrez la fin d'examen, son interruption ou les images.")
 
 
 def order_of(session: Session, exam: ExamRecord) -> ImagingOrder:

@@ -19,7 +19,8 @@ class ExamStatus(StrEnum):
 
 
 class ExamEvent(StrEnum):
-    """What happens to the exam. STUDY_RECEIVED: images found are enough to close it (rule 3)."""
+    """What happens to the exam. STUDY_RECEIVED: images found are enough to close it (rule 3),
+    and those that come after it was closed are filed without reopening it (rule 4)."""
 
     ARRIVE = "arrive"
     START = "start"
@@ -44,6 +45,7 @@ TRANSITIONS: Final[dict[tuple[ExamStatus, ExamEvent], ExamStatus]] = {
     (_S.ARRIVED, _E.CANCEL): _S.CANCELLED,
     (_S.SCHEDULED, _E.MISS): _S.NO_SHOW,
     (_S.STARTED, _E.STOP): _S.DISCONTINUED,
+    (_S.DISCONTINUED, _E.STUDY_RECEIVED): _S.DISCONTINUED,
 }
 
 

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from ris.core import clock, ids
 from ris.core.errors import RisError, Throttled
+from ris.core.text import ONE_LINE, SEVERAL_LINES
 from ris.web.database_errors import meaning
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -61,7 +62,10 @@ _FORMATS: Final = {
     "uuid": _UUID,
     "json": ("JSON_INVALID", "JSON illisible."),
 }
-_PATTERNS: Final = {"^[0-9]{11}$": "11 chiffres attendus."}
+_NO_CONTROL: Final = "Caractère de contrôle interdit."
+_PATTERNS: Final = {
+    "^[0-9]{11}$": "11 chiffres attendus.", ONE_LINE: _NO_CONTROL, SEVERAL_LINES: _NO_CONTROL,
+}  # fmt: skip
 
 
 def problem(

@@ -49,12 +49,12 @@ _GIVEN: Final = (
 _PATIENTS_SQL: Final = """
 insert into patient (id, ipp, ipp_oid, birth_family, birth_given_names, first_birth_given,
   birth_date, sex, birth_place, used_family, used_given, status, attributes, address, phone,
-  to_review, created_at, updated_at, version)
+  created_at, updated_at, version)
 select uuidv7(), 'B' || lpad(n::text, 8, '0'), %(oid)s, family,
   case when second = first then first else first || ' ' || second end, first,
   case when unsure < 0.01 then date_trunc('year', born)::date else born end, sex, place,
   case when sex = 'F' and unsure > 0.6 then used else '' end, '', 'provisoire', '[]', '{}', '',
-  false, now(), now(), 1
+  now(), now(), 1
 from (select n, random() as unsure,
     (%(families)s::text[])[1 + floor(power(random(), 1.7) * %(many)s)::int] as family,
     (%(families)s::text[])[1 + floor(power(random(), 1.7) * %(many)s)::int] as used,

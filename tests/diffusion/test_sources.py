@@ -56,7 +56,13 @@ def full(database: Database, tmp_path: Path) -> Bench:
 def report(full: Bench) -> Callable[..., UUID]:
     """Opens a complete draft for a patient, qualified or not."""
 
-    def opened(*, qualified: bool = True, announcement: bool = False, done: bool = True) -> UUID:
+    def opened(
+        *,
+        qualified: bool = True,
+        announcement: bool = False,
+        done: bool = True,
+        ends: ExamEvent = ExamEvent.COMPLETE,
+    ) -> UUID:
         with full.database.transaction() as session:
             patient = Patient(ipp="RIS-000042", ipp_oid=sample.PATIENT.ipp_oid)
             patient.traits = sample.PATIENT.traits
@@ -76,7 +82,7 @@ def report(full: Bench) -> Callable[..., UUID]:
                 site=SiteSettings(),
                 actor=full.actor,
             )
-            for event in (ExamEvent.START, ExamEvent.COMPLETE) if done else ():
+            for event in (ExamEvent.START, ends) if done else ():
                 change_status(session, exam, event, actor=full.actor)
             made = reports.create_draft(
                 session,
@@ -147,6 +153,14 @@ def test_a_report_is_not_signed_before_the_exam_took_place(
         full.sign(report(done=False))
     assert (refused.value.status, refused.value.code) == (409, "EXAM_NOT_COMPLETED")
     assert full.deliveries() == []
+
+
+def test_an_exam_stopped_midway_is_reported_like_any_other(
+    full: Bench, report: Callable[..., UUID]
+) -> None:
+    document = full.sign(report(ends=ExamEvent.STOP))
+    assert document.n1.startswith(b"<?xml")
+    assert {row.channel for row in full.deliveries()} == {"dmp", "mss_ps", "mss_patient"}
 
 
 @pytest.mark.rem("RIS.MSS.12", scenario="MSS/va1.19.01")

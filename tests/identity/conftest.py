@@ -31,6 +31,7 @@ from ris.identity.insi.values import Caller
 from ris.identity.journal_routes import router as journal_router
 from ris.identity.paper.routes import router as scan_router
 from ris.identity.record_routes import router as record_router
+from ris.identity.review.routes import router as review_router
 from ris.identity.routes import router
 from ris.identity.settings import IdentitySettings, InsiSettings
 from ris.sandbox import insi as sandbox
@@ -159,7 +160,7 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             problems.install(app)
             for one in (
                 router, insi_state_router, bulk_router, foreign_router, record_router,
-                journal_router, scan_router,
+                journal_router, review_router, scan_router,
             ):  # fmt: skip
                 app.include_router(one, prefix="/v1")
             app.state.database, app.state.identity, app.state.auth = database, feature, auth

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import sys
+import time
 import zlib
 from contextlib import suppress
 from datetime import date
@@ -10,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pikepdf
 import pytest
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pikepdf import Name
 from PIL import Image
 from sqlalchemy import select
 
@@ -21,13 +25,19 @@ from ris.auth.rights import Role
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
 from ris.core.errors import Invalid
+from ris.identity.errors import ScanUnreadable
 from ris.identity.matricule import key_of
-from ris.identity.paper import datamatrix, scan
+from ris.identity.paper import datamatrix, pages, scan
 from ris.identity.values import NIA, NIR, NIR_TEST, Ins
-from ris.reports.cda.read import CdaPatient
+from ris.reports.cda.build import build_n3
+from ris.reports.cda.read import CdaPatient, read
 from ris.reports.pdf.datamatrix import payload
+from ris.reports.pdf.render import render
 from tests.identity.conftest import Desk
 from tests.identity.test_routes import MATRICULE, create, qualified, recovered, show
+from tests.reports.sample import MATRICULE as INS_OF_SAMPLE
+from tests.reports.sample import PATIENT as SAMPLE
+from tests.reports.sample import content
 
 Json = dict[str, Any]
 HEAD = "IS01" + "0" * 22
@@ -48,10 +58,12 @@ def drawn(text: str, kind: str = "PNG", *, width: int = 1240) -> bytes:
     return out.getvalue()
 
 
-def as_pdf(jpeg: bytes) -> bytes:
-    """What a scanner makes: a PDF around one JPEG stream."""
-    head = b"%PDF-1.4\n1 0 obj\n<< /Subtype /Image /Filter /DCTDecode >>\nstream\n"
-    return head + jpeg + b"\nendstream\nendobj\n"
+def as_pdf(*pages: str) -> bytes:
+    """What a scanner makes of pages that bear these symbols: a PDF of JPEG images."""
+    first, *others = [Image.open(BytesIO(drawn(text, "JPEG"))) for text in pages]
+    out = BytesIO()
+    first.save(out, "PDF", save_all=True, append_images=others, resolution=150)
+    return out.getvalue()
 
 
 def parsed(api: httpx.Client, text: str) -> httpx.Response:
@@ -210,21 +222,84 @@ def test_the_paper_of_an_unknown_patient_prefills_a_creation(desk: Desk) -> None
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "PDF"])
 def test_a_scanned_page_is_read_as_the_hand_scanner_does(desk: Desk, kind: str) -> None:
     api = desk()
-    page = as_pdf(drawn(PAPER, "JPEG")) if kind == "PDF" else drawn(PAPER, kind)
+    page = as_pdf(PAPER) if kind == "PDF" else drawn(PAPER, kind)
     answer = scanned(api, page)
     assert answer.status_code == 200, answer.text
     assert answer.json() == parsed(api, PAPER).json()
 
 
 def test_two_persons_on_one_page_are_not_chosen_between(desk: Desk) -> None:
-    pages = as_pdf(drawn(PAPER, "JPEG")) + as_pdf(drawn(PAPER.replace("S5F", "S5M"), "JPEG"))
-    answer = scanned(desk(), pages)
+    answer = scanned(desk(), as_pdf(PAPER, PAPER.replace("S5F", "S5M")))
     assert (answer.status_code, answer.json()["code"]) == (422, "DMX_SEVERAL")
 
 
 def test_another_datamatrix_on_the_page_is_passed_over(desk: Desk) -> None:
-    pages = as_pdf(drawn("]GTIN 0123", "JPEG")) + as_pdf(drawn(PAPER, "JPEG"))
-    assert scanned(desk(), pages).json()["ins"]["oid"] == NIR_TEST
+    assert scanned(desk(), as_pdf("]GTIN 0123", PAPER)).json()["ins"]["oid"] == NIR_TEST
+
+
+def test_a_report_of_our_own_is_read_though_its_symbol_is_drawn(desk: Desk) -> None:
+    printed = render(read(build_n3(content())))
+    assert b"/DCTDecode" not in printed
+    told = scanned(desk(), printed)
+    assert told.status_code == 200, told.text
+    (symbol,) = scan.symbols(printed)
+    assert f"S1{INS_OF_SAMPLE}" in symbol
+    assert told.json()["traits"]["birth_family"] == SAMPLE.traits.birth_family
+
+
+def test_only_the_first_pages_of_a_pdf_are_read(desk: Desk) -> None:
+    assert scan.symbols(as_pdf(*["]x"] * 3, PAPER)) == ("]x", PAPER)
+    assert scan.symbols(as_pdf(*["]x"] * 4, PAPER)) == ("]x",)
+
+
+def encrypted() -> bytes:
+    out = BytesIO()
+    with pikepdf.open(BytesIO(as_pdf(PAPER))) as opened:
+        opened.save(out, encryption=pikepdf.Encryption(user="a", owner="b"))
+    return out.getvalue()
+
+
+def heavy() -> bytes:
+    """A PDF of a few kilobytes whose one page asks for a thousand million strokes."""
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(500, 500))
+    inner = pdf.make_stream(b"0 0 m 500 500 l S\n" * 20_000)
+    inner.Type, inner.Subtype, inner.BBox = Name.XObject, Name.Form, [0, 0, 500, 500]
+    for _ in range(3):
+        outer = pdf.make_stream(b"/X Do\n" * 40)
+        outer.Type, outer.Subtype, outer.BBox = Name.XObject, Name.Form, [0, 0, 500, 500]
+        outer.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(X=inner))
+        inner = outer
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(X=inner))
+    page.Contents = pdf.make_stream(b"/X Do\n" * 40)
+    out = BytesIO()
+    pdf.save(out, compress_streams=True)
+    return out.getvalue()
+
+
+def test_a_pdf_too_heavy_to_draw_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_WITHIN_S", 1)
+    started = time.monotonic()
+    with pytest.raises(ScanUnreadable):
+        scan.symbols(heavy())
+    assert time.monotonic() - started < 5
+
+
+def test_a_vast_page_is_drawn_small() -> None:
+    out = BytesIO()
+    pdf = pikepdf.new()
+    pdf.add_blank_page(page_size=(14_000, 14_000))
+    pdf.save(out)
+    (page,) = pages.drawn(out.getvalue())
+    assert 9_000_000 < page.width * page.height < 10_100_000
+
+
+def test_what_breaks_the_drawing_breaks_no_more_than_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for status in ("1", "-11"):
+        script = f"import os, signal; os.kill(os.getpid(), 11) if {status} < 0 else exit(1)"
+        monkeypatch.setattr(pages, "COMMAND", (sys.executable, "-c", script))
+        with pytest.raises(ScanUnreadable):
+            scan.symbols(b"%PDF-1.7")
 
 
 def bomb() -> bytes:
@@ -257,6 +332,9 @@ def late_profile() -> bytes:
         (b"\xff\xd8\xff\xe0" + bytes(50), 422, "SCAN_UNREADABLE"),
         (late_profile(), 422, "SCAN_UNREADABLE"),
         (b"%PDF-1.7\nno scan", 422, "SCAN_UNREADABLE"),
+        (as_pdf(PAPER)[:2000], 422, "SCAN_UNREADABLE"),
+        (encrypted(), 422, "SCAN_UNREADABLE"),
+        (as_pdf(" "), 422, "DMX_HEADER"),
         (bomb(), 413, "SCAN_TOO_DETAILED"),
         (bytes(5_000_001), 413, "SCAN_TOO_LARGE"),
         (drawn("hello"), 422, "DMX_HEADER"),

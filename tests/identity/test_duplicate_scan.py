@@ -183,6 +183,21 @@ def test_a_proven_collision_stops_the_identity_and_lists_what_left(
     assert api.get(path).json()["settled_reason"] == body["reason"]
 
 
+@pytest.mark.parametrize("suspected", ["survivor", "absorbed"])
+def test_a_record_that_may_hold_two_persons_is_not_merged_before_it_is_settled(
+    desk: Desk, suspected: str
+) -> None:
+    api = desk()
+    pair = {"survivor": qualified(api), "absorbed": create(api)}
+    made = declared(api, pair[suspected])
+    refused = merged(api, pair["survivor"], pair["absorbed"])
+    assert (refused.status_code, refused.json()["code"]) == (409, "MERGE_REFUSED")
+    body = {"state": "NONE", "reason": "une seule personne"}
+    path, tag = f"/collisions/{made.json()['id']}", {"If-Match": made.headers["etag"]}
+    assert api.put(path, json=body, headers=tag).is_success
+    assert merged(api, pair["survivor"], pair["absorbed"]).status_code == 201
+
+
 def test_a_suspicion_set_aside_changes_nothing(desk: Desk) -> None:
     api = desk()
     patient = qualified(api)

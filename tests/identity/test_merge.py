@@ -145,6 +145,30 @@ def test_an_undone_merge_gives_everything_back_at_provisional(
     assert events == ["created", "absorbed", "separated", "complementary_trait_changed"]
 
 
+@pytest.mark.parametrize(("said", "after"), [("DOUA", "DPOT"), ("HOMA", "HOMA")])
+def test_an_undone_merge_takes_back_that_the_two_are_one_person(
+    desk: Desk, said: str, after: str
+) -> None:
+    api = desk()
+    survivor, absorbed = validated(api), create(api)
+    pair = f"/patients/{survivor['id']}/duplicates/{absorbed['id']}"
+    told = api.put(pair, json={"state": said}, headers={"If-Match": '"0"'})
+    assert told.status_code == 200, told.text
+    done = merged(api, survivor, absorbed).json()
+    body, tag = {"reason": "deux personnes"}, as_read(api, survivor)
+    assert api.post(f"/patient-merges/{done['id']}/undo", json=body, headers=tag).is_success
+    listed = {state: api.get("/duplicates", params={"state": state}).json()["items"]
+              for state in ("DPOT", "DOUA", "HOMA")}  # fmt: skip
+    assert [state for state, rows in listed.items() if rows] == [after]
+    history = api.get(f"{pair}/history").json()
+    decided = [(row["state"], row["reason"]) for row in history]
+    assert decided == [(said, "")] + [("DPOT", "deux personnes")] * (said == "DOUA")
+    if said == "DOUA":
+        (row,) = listed["DPOT"]
+        assert (row["decided_at"], row["account_id"]) == (None, None)
+        assert history[-1]["account_id"] is not None
+
+
 def test_two_different_ins_are_two_persons(desk: Desk) -> None:
     api = desk()
     answer = merged(api, qualified(api), qualified(api, **ZOE))

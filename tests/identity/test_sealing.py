@@ -120,10 +120,10 @@ def test_the_search_by_matricule_reads_the_index(session: Session) -> None:
     filled = """
         insert into patient (id, ipp, ipp_oid, birth_family, birth_given_names, first_birth_given,
           birth_date, sex, birth_place, used_family, used_given, status, attributes, ins_sealed,
-          ins_digest, ins_oid, address, phone, to_review, created_at, updated_at, version)
+          ins_digest, ins_oid, address, phone, created_at, updated_at, version)
         select gen_random_uuid(), 'X' || n, '2.25.1', 'A', 'A', 'A', '1980-01-01', 'F', '70099',
           '', '', 'qualifiée', '[]', '\\x00', sha256(n::text::bytea), '1.2.250.1.213.1.4.10',
-          '{}', '', false, now(), now(), 1 from generate_series(1, 5000) n"""
+          '{}', '', now(), now(), 1 from generate_series(1, 5000) n"""
     session.execute(text(filled))
     session.execute(text("analyze patient"))
     query = select(Patient.id).where(Patient.ins_matricule == ONE)

@@ -133,9 +133,10 @@ def history(desk: Desk, patient: Json) -> list[Json]:
     return listed(desk, path(patient, "history"))
 
 
-def worklist(desk: Desk) -> list[str]:
-    """Ids of the identities that a person must look at, newest changes included."""
-    return [one["id"] for one in listed(desk, "/v1/identity-worklist", limit=200)]
+def worklist(desk: Desk, reason: str) -> list[str]:
+    """Ids of the identities that a person must look at for this reason."""
+    asked = {"limit": 200, "reason": reason}
+    return [one["id"] for one in listed(desk, "/v1/identity-worklist", **asked)]
 
 
 def told(practice: Practice, desk: Desk, patient: Json) -> list[str]:

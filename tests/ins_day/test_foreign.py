@@ -199,7 +199,7 @@ def test_12_01_health_data_whose_ins_is_wrong_are_not_filed_and_wait_for_a_perso
     row = verified(practice, secretary, patient)
     assert row["state"] == "ko"
     assert row["id"] in [one["id"] for one in listed(secretary, "/v1/foreign-identities")]
-    assert patient["id"] in worklist(secretary)
+    assert patient["id"] in worklist(secretary, "foreign_ko")
     held = waiting(secretary, row, "held")
     assert [(one["kind"], one["state"]) for one in held] == [("ORU", "held")]
     assert held[0]["reference"] == f"{row['message_id']}@{STRANGER}"

@@ -301,6 +301,7 @@ def test_08_01_a_trait_changed_nationally_costs_the_ins_and_queues_the_identity(
     after = show(secretary, patient)
     assert (after["status"], after["ins"]) == ("provisoire", None)
     assert holders(secretary, person) == []
-    assert patient["id"] in worklist(secretary)
+    assert patient["id"] in worklist(secretary, "verification_ko")
+    assert [one["reason"] for one in after["review"]] == ["verification_ko"]
     line.saw("KO : provisoire, matricule et OID retirés, identité en liste de travail")
     line.keep("ko.json", {"avant": before, "après": after})

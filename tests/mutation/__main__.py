@@ -37,20 +37,20 @@ LANE = {
     "states.py": ("test_states.py",),
     "rules.py": GUARDS,
     "matricule.py": ("test_matricule.py",),
-    "comparison.py": (*GUARDS, "test_comparison.py"),
+    "insi/comparison.py": (*GUARDS, "test_comparison.py"),
     "copies/retention.py": ("copies/test_retention.py",),
-    "retrieval.py": (*GUARDS, "test_retrieval.py"),
-    "foreign_check.py": ("test_foreign.py",),
+    "insi/retrieval.py": (*GUARDS, "test_retrieval.py"),
+    "foreign/check.py": ("test_foreign_check.py", "test_foreign.py"),
 }
 PLACES = {  # of a module that also writes and calls: the functions that guard
-    "retrieval.py": ("prepare", "accept", "reject", "imported", "_check_import", "_pending",
-                     "_refuse_double", "_decide"),
-    "foreign_check.py": ("_decided", "_confirmed"),
+    "insi/retrieval.py": ("prepare", "accept", "reject", "imported", "_check_import", "_pending",
+                          "_refuse_double", "_decide"),
+    "foreign/check.py": ("_decided", "_confirmed", "_against"),
 }  # fmt: skip
 WORKERS = int(os.environ.get("WORKERS", "2"))
 CAP_S = 300.0
 STAGING = tempfile.TemporaryDirectory(prefix="mutants-")  # what tests file as evidence
-SERVED = ("foreign_check.py",)  # its tests need the API, which `tests/identity/conftest.py` builds
+SERVED = ("foreign/check.py",)  # its tests need the API, which `tests/identity/conftest.py` builds
 PRELOADED = (
     "fastapi", "httpx", "lxml.builder", "psycopg", "sqlalchemy.orm", "cryptography.x509", "uvicorn",
     "alembic.command", "hypothesis.strategies", "ris.core.schema", "ris.diffusion.engine_schema",
@@ -172,7 +172,7 @@ def main(wanted: str) -> int:
         importlib.import_module(name)
     if any(name.startswith("ris.identity.") for name in sys.modules):
         sys.exit("PRELOADED brings in what is to be mutated")
-    told = [path.read_text(encoding="utf-8") for path in (ROOT / IDENTITY).glob("*.py")]
+    told = [path.read_text(encoding="utf-8") for path in (ROOT / IDENTITY).rglob("*.py")]
     found: list[Outcome] = []
     totals: dict[str, int] = {}
     whole = wanted in ("", "kept")

@@ -5,7 +5,7 @@ import pytest
 from ris.orders.errors import ExamTransitionRefused
 from ris.orders.states import TRANSITIONS, ExamEvent, ExamStatus, after
 
-FINAL = {ExamStatus.CANCELLED, ExamStatus.NO_SHOW, ExamStatus.DISCONTINUED}
+FINAL = {ExamStatus.CANCELLED, ExamStatus.NO_SHOW}
 
 
 @pytest.mark.parametrize("status", ExamStatus)
@@ -44,3 +44,10 @@ def test_an_exam_that_started_cannot_be_cancelled_only_stopped() -> None:
     with pytest.raises(ExamTransitionRefused):
         after(ExamStatus.STARTED, ExamEvent.CANCEL)
     assert after(ExamStatus.STARTED, ExamEvent.STOP) is ExamStatus.DISCONTINUED
+
+
+def test_images_of_a_stopped_exam_are_filed_and_nothing_else_moves_it() -> None:
+    leaving = {event for status, event in TRANSITIONS if status is ExamStatus.DISCONTINUED}
+    assert leaving == {ExamEvent.STUDY_RECEIVED}
+    stopped = after(ExamStatus.DISCONTINUED, ExamEvent.STUDY_RECEIVED)
+    assert stopped is ExamStatus.DISCONTINUED

@@ -17,6 +17,8 @@ from ris.identity import service, validation
 from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision
 from ris.identity.errors import CollisionExists, CollisionNotFound, CollisionSettled, ReasonRequired
 from ris.identity.feature import IdentityFeature
+from ris.identity.review import marks
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.values import Attribute
 from ris.web.pages import PageQuery
 
@@ -50,7 +52,7 @@ def declare(
         reason=reason.strip(),
         account_id=actor.account_id,
     )
-    patient.to_review = True
+    marks.give(patient, ReviewReason.COLLISION)
     session.add(row)
     session.flush()
     _journal(session, "collision.declared", row, actor)
@@ -83,13 +85,12 @@ def settle(
     patient = service.current(session, row.patient_id, None)
     row.state, row.settled_reason = state.value, reason.strip()
     row.settled_at, row.settled_by = clock.now(), actor.account_id
-    if state is CollisionState.NONE:
-        patient.to_review = False
-    elif Attribute.DOUTEUSE not in patient.identity.attributes:
+    if state is CollisionState.PROVEN and Attribute.DOUTEUSE not in patient.identity.attributes:
         validation.set_attribute(
             session, feature, patient.id, Attribute.DOUTEUSE, version=patient.version,
             reason=reason, actor=actor,
         )  # fmt: skip
+    marks.end(patient, [ReviewReason.COLLISION])
     session.flush()
     _journal(session, "collision.settled", row, actor)
     return row

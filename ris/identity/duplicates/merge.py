@@ -15,7 +15,8 @@ from ris.core.audit import Actor, record
 from ris.core.db import Base
 from ris.core.errors import Stale
 from ris.identity import change, service
-from ris.identity.duplicates.merge_model import PatientMerge
+from ris.identity.duplicates import pairs
+from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision, PatientMerge
 from ris.identity.errors import MergeDataConflict, MergeInsConflict, MergeRefused, ReasonRequired
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import IdentityHistory, InsiCall, Patient
@@ -69,13 +70,15 @@ def absorb(
 ) -> PatientMerge:
     """Let *survivor* absorb *absorbed*, both locked: its traits, status and INS stay its own.
 
-    The absorbed record keeps its IPP for ever and points to the survivor (R-MRG-02).
+    The absorbed record keeps its IPP for ever and points to the survivor (R-MRG-02). Raises
+    `MergeRefused` while one of them is suspected of holding two persons: it would hold three.
     """
     if survivor.id == absorbed.id:
         raise MergeRefused("Un dossier ne fusionne pas avec lui-même.")
     service.active(survivor)
     service.active(absorbed)
     _check_ins(session, survivor, absorbed)
+    _check_collisions(session, survivor, absorbed)
     done = PatientMerge(
         survivor_id=survivor.id, absorbed_id=absorbed.id, reason=reason, account_id=actor.account_id
     )
@@ -95,7 +98,7 @@ def absorb(
             session, feature, row, event, actor=actor, reason=reason, evidence=evidence,
             absorbed_ipp=retired,
         )  # fmt: skip
-    absorbed.to_review = False
+    absorbed.review = {}
     _journal(session, "patient.merged", done, actor)
     return done
 
@@ -111,7 +114,8 @@ def undo(
 ) -> PatientMerge:
     """Part two records again: what moved goes back, both are provisoire and to review (R-MRG-03).
 
-    What was filed under the survivor since stays there, for a person to judge. *version* is that
+    What was filed under the survivor since stays there, for a person to judge; a pair once called
+    one person's is to be examined again (`pairs.reopen`). *version* is that
     of the survivor as read. Raises `ReasonRequired`, `MergeRefused` when it was undone already or
     the survivor merged since, `RiIsExternal`, `Stale`.
     """
@@ -140,6 +144,7 @@ def undo(
         change.apply(
             session, feature, row, Event.SEPARATED, actor=actor, reason=reason, evidence=evidence
         )
+    pairs.reopen(session, survivor.id, absorbed.id, reason=reason, actor=actor)
     _journal(session, "patient.separated", done, actor)
     return done
 
@@ -166,6 +171,15 @@ def _check_ins(session: Session, survivor: Patient, absorbed: Patient) -> None:
     query = select(InsiCall).where(InsiCall.patient_id.in_((survivor.id, absorbed.id)))
     if not any(_links(call.answer, mine, theirs) for call in session.scalars(query)):
         raise MergeInsConflict
+
+
+def _check_collisions(session: Session, *records: Patient) -> None:
+    suspected = select(IdentityCollision.id).where(
+        IdentityCollision.patient_id.in_([one.id for one in records]),
+        IdentityCollision.state == CollisionState.SUSPECT,
+    )
+    if session.scalar(suspected.limit(1)) is not None:
+        raise MergeRefused("Conclure d'abord la collision soupçonnée dans l'un des dossiers.")
 
 
 def _links(answer: dict[str, Any], mine: Ins, theirs: Ins) -> bool:

@@ -163,6 +163,23 @@ def note_same_ins(session: Session, patient_id: UUID, ipp: str) -> None:
                detail={"other": str(other), "reasons": [SAME_INS]})  # fmt: skip
 
 
+def reopen(session: Session, one: UUID, other: UUID, *, reason: str, actor: Actor) -> None:
+    """Take back "proven duplicate" of two records that an undone merge parts: examine them again.
+
+    Nobody said that they are two persons, and `DOUA` would have them merged once more: `DPOT`
+    (ins.md R-DUP-02 and R-MRG-03 leave it open).
+    """
+    low, high = sorted((one, other))
+    pair = session.get(DuplicatePair, (low, high), with_for_update=True)
+    if pair is None or pair.state != PairState.PROVEN:
+        return
+    pair.state, pair.decided_at, pair.account_id = PairState.SUSPECT.value, None, None
+    _say(session, pair, reason=reason, actor=actor)
+    target = ("patient", one)
+    record(session, "duplicate.reopened", actor=actor, target=target, patient_id=one,
+           detail={"other": str(other)})  # fmt: skip
+
+
 def _put(session: Session, pair: DuplicatePair, state: PairState, alike: Score) -> None:
     pair.state, pair.score, pair.reasons = state.value, alike.points, list(alike.reasons)
     session.add(pair)

@@ -18,7 +18,7 @@ from ris.identity.duplicates import pairs as duplicates
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign import data as foreign_data
 from ris.identity.foreign import feed_match
-from ris.identity.foreign.model import ForeignIdentity, ForeignState
+from ris.identity.foreign.model import ForeignIdentity, ForeignState, Inconclusive
 from ris.identity.foreign.queue import Claimed, claim, digest, postpone, still_ours
 from ris.identity.insi import caller as insi_caller
 from ris.identity.insi.calls import Asked, ask, written
@@ -27,6 +27,8 @@ from ris.identity.insi.retrieval import imported
 from ris.identity.insi.values import Caller, InsiPerson, Subject
 from ris.identity.insi.verification import Verdict, verdict
 from ris.identity.model import Patient
+from ris.identity.review import marks
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.rules import DECISIVE, check_insi_answer, check_may_call_insi
 from ris.identity.search import index
 from ris.identity.states import BLOCKING, Event
@@ -141,10 +143,14 @@ def _decided(case: _Case, subject: Subject) -> ForeignState:
     same = person is not None and digest(case.row.id, person.ins) == case.row.ins_digest
     said = verdict(person.ins if person and same else None, subject, answer)
     if said is Verdict.UNCLEAR:
+        case.row.error = Inconclusive.SEVERAL.value if answer else case.row.error
         return ForeignState.UNCLEAR
     if said is Verdict.KO or person is None:
+        other = Inconclusive.DIFFERS if same else Inconclusive.OTHER_INS
+        case.row.error = (other if person else Inconclusive.NONE).value
         case.apply(Event.FOREIGN_DENIED)
-        case.patient.to_review = case.patient.to_review or case.row.created_patient
+        if case.row.created_patient:
+            marks.give(case.patient, ReviewReason.FOREIGN_KO)
         return ForeignState.KO
     try:
         check_insi_answer(person, (), production=case.feature.production)
@@ -162,11 +168,8 @@ def _confirmed(case: _Case, person: InsiPerson) -> ForeignState:
         if holder.id == patient.id:
             return ForeignState.OK
         duplicates.note_same_ins(case.session, patient.id, holder.ipp)
-        return ForeignState.CONFLICT
-    rows = compare(patient.traits, person.traits, patient.birth_date_raw or "")
-    major = any(r.difference is Difference.MAJOR for r in rows if r.field in DECISIVE)
-    climbs = patient.status in (Status.PROVISOIRE, Status.VALIDEE)
-    if major or not climbs or BLOCKING & patient.identity.attributes:
+    if against := Inconclusive.HELD if holder else _against(patient, person):
+        case.row.error = against.value
         return ForeignState.CONFLICT
     before, attached = patient.traits, patient.status == Status.PROVISOIRE
     if attached:
@@ -178,6 +181,17 @@ def _confirmed(case: _Case, person: InsiPerson) -> ForeignState:
     )
     index(case.session, patient)
     return ForeignState.OK
+
+
+def _against(patient: Patient, person: InsiPerson) -> Inconclusive | None:
+    """Return what of the record itself keeps a confirmed INS from being stored, if anything."""
+    rows = compare(patient.traits, person.traits)  # the date of INSi is a real one by now
+    if any(r.difference is Difference.MAJOR for r in rows if r.field in DECISIVE):
+        return Inconclusive.DIFFERS
+    if BLOCKING & patient.identity.attributes:
+        return Inconclusive.BLOCKED
+    climbs = patient.status in (Status.PROVISOIRE, Status.VALIDEE)
+    return None if climbs else Inconclusive.OTHER_HERE
 
 
 def _asked_traits(typed: TypedTraits) -> Traits:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ris.auth.values import Address
 from ris.identity import matricule
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.values import Attribute, Ins, Status
 
 
@@ -39,6 +40,8 @@ class Alert(StrEnum):
     OUTDATED = "FEED_OUTDATED"
     INS_ELSEWHERE = "FOREIGN_INS_ELSEWHERE"
     MERGE_TO_DECIDE = "FEED_MERGE_TO_DECIDE"
+    PHONE_REFUSED = "FEED_PHONE_REFUSED"
+    ADDRESS_REFUSED = "FEED_ADDRESS_REFUSED"
 
 
 class Action(StrEnum):
@@ -104,12 +107,15 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a message claims, by ins.md R-PAM-02; *ins* only where the claim is qualifiée."""
+    """What a message claims, by ins.md R-PAM-02; *ins* only where the claim is qualifiée.
+
+    *review* is why a person must look at the record, if so.
+    """
 
     status: Status
     ins: Ins | None = None
     attributes: frozenset[Attribute] = frozenset()
-    to_review: bool = False
+    review: ReviewReason | None = None
     alerts: tuple[Alert, ...] = ()
 
 
@@ -156,7 +162,8 @@ def derive(inbound: Inbound) -> Derived:
         return Derived(Status.PROVISOIRE, attributes=attributes, alerts=told)
     if _INACTIVE & flags:
         told = (*alerts, Alert.RECORD_INACTIVE)
-        return Derived(Status.PROVISOIRE, None, attributes, to_review=True, alerts=told)
+        inactive = ReviewReason.INACTIVE
+        return Derived(Status.PROVISOIRE, None, attributes, review=inactive, alerts=told)
     if {"QUAL", "VALI"} & flags:
         return _validated(inbound, attributes, alerts, good=good)
     if good:

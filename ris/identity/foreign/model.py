@@ -38,6 +38,21 @@ class ForeignState(StrEnum):
     CLOSED = "closed"
 
 
+class Inconclusive(StrEnum):
+    """Why an INS received was not stored, beside the failures of a call that have their own code.
+
+    What INSi answered (none, several, another INS), then what speaks against it here.
+    """
+
+    NONE = "INSI_NONE_FOUND"
+    SEVERAL = "INSI_SEVERAL_FOUND"
+    OTHER_INS = "INSI_OTHER_INS"
+    HELD = "INS_ALREADY_ATTACHED"
+    BLOCKED = "INS_ATTRIBUTE_BLOCKS"
+    DIFFERS = "INSI_MAJOR_DIFFERENCE"
+    OTHER_HERE = "OTHER_INS_HERE"
+
+
 class HeldState(StrEnum):
     """What becomes of health data that came with an INS not verified."""
 

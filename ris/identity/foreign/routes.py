@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import StringConstraints
 
 from ris.identity.foreign import data as foreign_data
 from ris.identity.foreign import trust
@@ -24,6 +25,7 @@ from ris.web.pages import Page, Paging, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
+ErrorCode = Annotated[str, StringConstraints(pattern="^[A-Z_]{1,64}$")]
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
 
@@ -77,9 +79,14 @@ def list_foreign(
         list[ForeignState] | None,
         Query(description="États voulus ; par défaut ceux qu'une personne doit regarder"),
     ] = None,
+    error: Annotated[
+        list[ErrorCode] | None, Query(description="Codes du motif voulus (`error`)")
+    ] = None,
 ) -> Page[ForeignOut]:
     """Donne les INS reçues d'ailleurs à revoir (ou dans les états demandés), sans matricule."""
-    rows, following = foreign_worklist.listed(session, state, paging, actor=principal.actor)
+    rows, following = foreign_worklist.listed(
+        session, state, paging, errors=error or (), actor=principal.actor
+    )
     link(request, response, following)
     return Page(items=[ForeignOut.model_validate(row) for row in rows], next=following)
 

@@ -6,10 +6,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ris.core.text import ONE_LINE, SEVERAL_LINES
 from ris.identity.foreign.model import ForeignState, HeldState, TrustScope
 from ris.identity.schemas import Account, Body, Instant
 
-Because = Annotated[str, Field(min_length=1, max_length=500, description="Motif, porté au journal")]
+Because = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=500, pattern=SEVERAL_LINES, description="Motif, porté au journal"
+    ),
+]
 
 
 class _Row(BaseModel):
@@ -19,8 +25,13 @@ class _Row(BaseModel):
 class ContractIn(Body):
     """Un contrat de confiance à enregistrer."""
 
-    sender: str = Field(min_length=1, max_length=128, description="OID du domaine émetteur")
-    label: str = Field(min_length=1, max_length=200, description="Émetteur et référence du contrat")
+    sender: str = Field(
+        min_length=1, max_length=128, pattern=ONE_LINE, description="OID du domaine émetteur"
+    )
+    label: str = Field(
+        min_length=1, max_length=200, pattern=ONE_LINE,
+        description="Émetteur et référence du contrat",
+    )  # fmt: skip
     scope: TrustScope = Field(
         description="own_domain : référentiel de notre domaine ; no_direct_care : patients sans "
         "prise en charge directe, statut « qualifiée » conservé"
@@ -54,7 +65,12 @@ class ForeignOut(_Row):
     attempt_no: int = Field(description="Nombre d'essais")
     received_at: Instant
     settled_at: datetime | None = Field(description="Date et heure de la conclusion")
-    error: str = Field(description="Code de ce qui a empêché de conclure")
+    error: str = Field(
+        description="Pourquoi : INSI_NONE_FOUND, INSI_SEVERAL_FOUND, INSI_OTHER_INS (INSi donne "
+        "une autre INS), INSI_MAJOR_DIFFERENCE, INS_ALREADY_ATTACHED (à un autre dossier), "
+        "INS_ATTRIBUTE_BLOCKS, OTHER_INS_HERE (ce dossier en a déjà une autre), ou code de l'échec "
+        "de l'appel ; vide si rien ne s'y oppose"
+    )
 
 
 class HeldOut(_Row):

@@ -16,11 +16,10 @@ from ris.core.audit import Actor, record
 from ris.core.errors import Conflict
 from ris.identity import change, matricule, service
 from ris.identity.duplicates import merge
-from ris.identity.entry import Contact
-from ris.identity.errors import InsTestOid
+from ris.identity.errors import InsTestOid, TraitsRefused
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign import data as foreign_data
-from ris.identity.foreign import feed_match, trust
+from ris.identity.foreign import feed_contact, feed_match, trust
 from ris.identity.foreign import queue as foreign_queue
 from ris.identity.foreign.feed import (
     Action,
@@ -34,10 +33,12 @@ from ris.identity.foreign.feed import (
 from ris.identity.foreign.feed_match import Register
 from ris.identity.foreign.feed_traits import Normalised, normalise
 from ris.identity.foreign.model import TrustContract, TrustScope
-from ris.identity.model import Patient
+from ris.identity.model import IPP_MAX, Patient
+from ris.identity.review import marks
+from ris.identity.review.reasons import ReviewReason
 from ris.identity.search import index
 from ris.identity.states import BLOCKING, Event
-from ris.identity.traits import FIELDS, TypedTraits, read_traits
+from ris.identity.traits import FIELDS, Fault, TypedTraits, read_traits
 from ris.identity.values import Status, Traits
 from ris.rem import satisfies
 
@@ -139,13 +140,16 @@ def _believed(case: _Case, patient: Patient | None) -> Received:
     claim = case.claim
     bearer = feed_match.holder(case.session, claim.ins) if claim.ins else None
     if bearer is not None and (patient is None or bearer.id != patient.id):
-        claim = replace(claim, status=Status.VALIDEE, ins=None, to_review=True)
+        elsewhere = ReviewReason.INS_ELSEWHERE
+        claim = replace(claim, status=Status.VALIDEE, ins=None, review=elsewhere)
         alerts = (*alerts, Alert.INS_ELSEWHERE)
     norm, traits = _traits(case, patient)
-    alerts = (*alerts, *claim.alerts, *norm.alerts)
+    alerts = (*alerts, *claim.alerts, *norm.alerts, *feed_contact.kept(case.inbound)[1])
     action = Action.UPDATED if patient else Action.CREATED
     if case.inbound.event is InboundEvent.MERGE and Alert.MERGE_TO_DECIDE not in alerts:
         action = Action.MERGED
+    if patient is not None and claim.review is not ReviewReason.INACTIVE:
+        marks.end(patient, [ReviewReason.INACTIVE])
     if patient is not None and _same(patient, traits, claim):
         _contact(case, patient)
         quiet = Action.UNCHANGED if action is Action.UPDATED else action
@@ -161,7 +165,7 @@ def _foreign(case: _Case, patient: Patient | None) -> Received:
     if patient is None and claim.ins is not None:
         patient = feed_match.holder(case.session, claim.ins)
     if case.inbound.event is InboundEvent.MERGE and patient is not None:
-        patient.to_review = True
+        marks.give(patient, ReviewReason.MERGE_TO_DECIDE)
         return _done(case, patient, Action.UNCHANGED, (*alerts, Alert.MERGE_TO_DECIDE))
     if patient is None:
         return _unknown(case, alerts)
@@ -177,7 +181,7 @@ def _unknown(case: _Case, alerts: tuple[Alert, ...]) -> Received:
     """A patient we do not know: kept as received under contract, else provisoire from traits."""
     claim, contract = case.claim, case.trusts(TrustScope.NO_DIRECT_CARE)
     norm, traits = _traits(case, None)
-    alerts = (*alerts, *norm.alerts)
+    alerts = (*alerts, *norm.alerts, *feed_contact.kept(case.inbound)[1])
     kept = contract and claim.status is Status.QUALIFIEE
     if not kept:
         claim = replace(claim, status=Status.PROVISOIRE, ins=None)
@@ -229,7 +233,7 @@ def _merged(case: _Case, patient: Patient | None) -> tuple[Patient, tuple[Alert,
                 actor=case.actor,
             )  # fmt: skip
         except Conflict:
-            survivor.to_review = True
+            marks.give(survivor, ReviewReason.MERGE_TO_DECIDE)
             return survivor, (Alert.MERGE_TO_DECIDE,)
     case.register.remember(survivor, (retired,), case.inbound.occurred_at)
     return survivor, ()
@@ -245,9 +249,15 @@ def _traits(case: _Case, patient: Patient | None) -> tuple[Normalised, Traits]:
 
 
 def _blank(case: _Case, *, own: bool) -> Patient:
-    """Return a record not written yet; our own domain's IPP is the repository's."""
+    """Return a record not written yet; our own domain's IPP is the repository's.
+
+    Raises `TraitsRefused` for one that is too long.
+    """
     domain = case.feature.ipp_oid
     theirs = [one.value for one in case.inbound.local_ids if own and one.authority == domain]
+    if theirs and len(theirs[0]) > IPP_MAX:
+        fault = Fault(("ipp",), "IPP_TOO_LONG", f"{IPP_MAX} caractères au plus.")
+        raise TraitsRefused(errors=[fault.as_problem()])
     ipp = theirs[0] if theirs else service.next_ipp(case.session, case.feature)
     blank = Patient(id=ids.new(), ipp=ipp, ipp_oid=domain, address={}, phone="", attributes=[])
     blank.status = Status.PROVISOIRE.value
@@ -270,13 +280,13 @@ def _write(case: _Case, row: Patient, norm: Normalised, traits: Traits, claim: D
         case.session, case.feature, row, event, actor=case.actor, evidence=case.evidence,
         changes=dict(before), ins=claim.ins,
     )  # fmt: skip
-    if claim.to_review:
-        row.to_review = True
+    if claim.review:
+        marks.give(row, claim.review)
     index(case.session, row)
 
 
 def _contact(case: _Case, row: Patient) -> None:
-    service.set_contact(row, Contact(case.inbound.address, case.inbound.phone))
+    service.set_contact(row, feed_contact.kept(case.inbound)[0])
 
 
 def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
@@ -286,6 +296,7 @@ def _same(patient: Patient, traits: Traits, claim: Derived) -> bool:
         and Status(patient.status) is claim.status
         and patient.identity.attributes == claim.attributes
         and (claim.ins is None or patient.identity.ins == claim.ins)
+        and (claim.review is None or claim.review in patient.review)
     )
 
 

@@ -19,14 +19,21 @@ TO_REVIEW: Final = (ForeignState.KO, ForeignState.UNCLEAR, ForeignState.CONFLICT
 
 @satisfies("RIS.INS.47")
 def listed(
-    session: Session, states: Collection[ForeignState] | None, paging: PageQuery, *, actor: Actor
+    session: Session,
+    states: Collection[ForeignState] | None,
+    paging: PageQuery,
+    *,
+    errors: Collection[str] = (),
+    actor: Actor,
 ) -> tuple[Sequence[ForeignIdentity], str | None]:
     """Return the verifications in *states*, oldest first, and the cursor of the next page.
 
-    Without *states*, those that a person must look at.
+    Without *states*, those that a person must look at; *errors* keeps those of one of these codes.
     """
     at, key = ForeignIdentity.received_at, ForeignIdentity.id
     query = select(ForeignIdentity).where(ForeignIdentity.state.in_(states or TO_REVIEW))
+    if errors:
+        query = query.where(ForeignIdentity.error.in_(errors))
     if paging.after is not None:
         query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
     found = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()

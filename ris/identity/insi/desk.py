@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ris.auth.dependencies import Principal
 from ris.core import clock, ids
 from ris.core.audit import Actor
+from ris.core.text import ONE_LINE
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi import cpx as insi_cpx
 from ris.identity.insi.caller import Responsible, choose
@@ -28,10 +29,15 @@ class ResponsibleIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ps_idnat: str = Field(
-        max_length=64, description="Identifiant national du professionnel (PS_IdNat)"
+        max_length=64,
+        pattern=ONE_LINE,
+        description="Identifiant national du professionnel (PS_IdNat)",
     )
     struct_idnat: str = Field(
-        default="", max_length=64, description="Son cabinet (Struct_IdNat), s'il en a plusieurs"
+        default="",
+        max_length=64,
+        pattern=ONE_LINE,
+        description="Son cabinet (Struct_IdNat), s'il en a plusieurs",
     )
 
 

@@ -1,4 +1,4 @@
-"""INSi over HTTP: search, verification, decision, the calls of a record, the KO worklist.
+"""INSi over HTTP: search, verification, decision, the calls of a record.
 
 No transaction is open while INSi thinks: these handlers open their own.
 """
@@ -24,7 +24,7 @@ from ris.identity.insi import schemas as insi_schemas
 from ris.identity.insi.desk import Calling, CardCallIn, calling
 from ris.identity.insi.values import Query as InsiQuery
 from ris.identity.insi.values import Subject
-from ris.identity.route_inputs import Feature, InsiCaller, Reader, Version, etag, kept
+from ris.identity.route_inputs import Feature, InsiCaller, Version, etag, kept
 from ris.identity.rules import ins_to_output
 from ris.rem import satisfies
 from ris.web.idempotency import OnceIn
@@ -214,24 +214,6 @@ def read_insi_call(call_id: UUID, session: Db, principal: InsiCaller) -> insi_sc
     if made.ins is not None:
         service.note_ins_shown(session, patient, actor=principal.actor)
     return made
-
-
-@router.get("/identity-worklist", summary="Identités à revoir")
-@satisfies("RIS.INS.43")
-def read_identity_worklist(
-    *,
-    request: Request,
-    response: Response,
-    session: Db,
-    feature: Feature,
-    principal: Reader,
-    paging: Paging,
-) -> Page[schemas.PatientOut]:
-    """Donne les identités à revoir : échec de vérification, flux à arbitrer, création d'urgence."""
-    rows, following = journals.to_review(session, paging, actor=principal.actor)
-    link(request, response, following)
-    extra = feature.settings.banner
-    return Page(items=[schemas.shown(row, extra, ins_right=False) for row in rows], next=following)
 
 
 class _Act:

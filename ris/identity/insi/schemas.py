@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from ris.core.text import ONE_LINE
 from ris.identity.insi.comparison import Difference
 from ris.identity.insi.desk import CardCallIn
 from ris.identity.insi.retrieval import Retrieval
@@ -30,7 +31,9 @@ class VitaleIn(Body):
         pattern=_NUMBER, description="Numéro du bénéficiaire, 15 caractères, clé comprise"
     )
     opener: str = Field(pattern=_NUMBER, description="Numéro de l'ouvrant droit, 15 caractères")
-    birth_family: str = Field(max_length=100, description="Nom de naissance lu sur la carte")
+    birth_family: str = Field(
+        max_length=100, pattern=ONE_LINE, description="Nom de naissance lu sur la carte"
+    )
     birth_date: str = Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Date de naissance, AAAA-MM-JJ"
     )

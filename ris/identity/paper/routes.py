@@ -133,10 +133,10 @@ def scan_datamatrix(
 ) -> ProposalOut:
     """Cherche un datamatrix INS dans une page numérisée (PNG, JPEG, PDF) ; même réponse.
 
-    Un PDF est celui d'un numériseur : ses pages sont des images JPEG. Le corps est le fichier
-    lui-même, qui n'est pas conservé. Erreurs : 413 `SCAN_TOO_LARGE` ou
-    `SCAN_TOO_DETAILED`, 415 `SCAN_TYPE_REFUSED`, 422 `SCAN_UNREADABLE`, `DMX_NOT_FOUND`,
-    `DMX_SEVERAL`.
+    Un PDF peut venir d'un numériseur ou d'un logiciel (le nôtre compris) : ses quatre premières
+    pages sont lues. Le corps est le fichier lui-même, qui n'est pas conservé. Erreurs :
+    413 `SCAN_TOO_LARGE` ou `SCAN_TOO_DETAILED`, 415 `SCAN_TYPE_REFUSED`, 422 `SCAN_UNREADABLE`,
+    `DMX_NOT_FOUND`, `DMX_SEVERAL`.
     """
     made = propose(session, feature, scan.symbols(content), actor=principal.actor)
     return _shown(session, feature, principal, made)

@@ -52,6 +52,8 @@ _RESERVES: Final = {
     "FEED_OUTDATED": "Une information plus récente est déjà appliquée.",
     "FOREIGN_INS_ELSEWHERE": "INS déjà portée par un autre dossier.",
     "FEED_MERGE_TO_DECIDE": "Fusion à décider par une personne.",
+    "FEED_PHONE_REFUSED": "Téléphone trop long ou illisible : non conservé, le reste l'est.",
+    "FEED_ADDRESS_REFUSED": "Adresse trop longue ou illisible : non conservée, le reste l'est.",
     "HL7_NO_RETURN_LINK": "Aucune adresse de retour : la réponse applicative ne suivra pas.",
 }
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from ris.auth.values import Address
 from ris.core.clock import PARIS
+from ris.core.text import ONE_LINE
 from ris.identity.foreign.feed import LocalId, ReceivedTraits
 from ris.identity.values import INS_OIDS, NIA, Ins
 from ris.interop.hl7v2.errors import CARDINALITY, DATA_TYPE, NOT_IN_TABLE, REQUIRED, Refused
@@ -22,6 +23,7 @@ _TS: Final = re.compile(
     r"([+-][0-9]{4})?"
 )
 _SEX: Final = {"M": "M", "F": "F", "U": "I", "I": "I", "O": "I", "A": "I", "N": "I", EMPTY: ""}
+_PRINTED: Final = re.compile(ONE_LINE)
 _LUNAR: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -77,15 +79,18 @@ def read_traits(pid: Segment, complement: Complement) -> ReceivedTraits:
 def read_local_ids(segment: Segment, number: int) -> tuple[LocalId, ...]:
     """Return the patient identifiers (CX.5 = PI) of a field and their authorities.
 
-    Raises `Refused` on one that is too long to be an identifier.
+    Raises `Refused` on one that is too long to be an identifier, or holds control characters.
     """
     found = tuple(
         LocalId(cx.text(1), _authority(cx))
         for cx in segment.repetitions(number)
         if cx.text(5) in ("PI", "") and cx.text(1) not in ("", EMPTY)
     )
+    place = f"{segment.name}^1^{number}"
     if any(len(one.value) > 64 or len(one.authority) > 128 for one in found):
-        raise Refused(DATA_TYPE, f"{segment.name}^1^{number}", "Identifiant de patient trop long.")
+        raise Refused(DATA_TYPE, place, "Identifiant de patient trop long.")
+    if not all(_PRINTED.fullmatch(one.value + one.authority) for one in found):
+        raise Refused(DATA_TYPE, place, "Caractère de contrôle interdit.")
     return found
 
 

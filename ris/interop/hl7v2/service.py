@@ -50,7 +50,7 @@ _TOO_LONG: Final = Refused(DATA_TYPE, "PID", "Une valeur dépasse la longueur ad
 _PLACES: Final = {
     "/birth_family": "PID^1^5", "/first_birth_given": "PID^1^5", "/birth_given_names": "PID^1^5",
     "/used_family": "PID^1^5", "/used_given": "PID^1^5", "/birth_date": "PID^1^7",
-    "/sex": "PID^1^8", "/birth_place": "PID^1^11",
+    "/sex": "PID^1^8", "/birth_place": "PID^1^11", "/ipp": "PID^1^3",
 }  # fmt: skip
 
 
