@@ -13,11 +13,13 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
-from ris import upkeep
+from ris import compartments, upkeep
+from ris.auth.break_glass.routes import router as break_glass_router
 from ris.auth.card.desk import CardDesk
 from ris.auth.card.routes import router as card_router
 from ris.auth.card.trust import CardTrust
 from ris.auth.ciba.routes import router as ciba_router
+from ris.auth.compartments.routes import router as compartments_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
 from ris.auth.journal.routes import router as journal_router
@@ -67,6 +69,7 @@ from ris.mss.poll import Poller
 from ris.mss.routes import MssDesk
 from ris.mss.routes import router as mss_router
 from ris.orders.activity import ORDERS
+from ris.orders.compartment import PRACTICES
 from ris.orders.routes import router as orders_router
 from ris.reports.activity import REPORTS
 from ris.reports.channels import ChannelName
@@ -78,7 +81,8 @@ from ris.web.rem_routes import router as rem_router
 
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
-    auth_router, journal_router, identity_router, insi_state_router, bulk_router, foreign_router,
+    auth_router, compartments_router, break_glass_router, journal_router,
+    identity_router, insi_state_router, bulk_router, foreign_router,
     record_router, identity_journal_router, scan_router, copies_router, orders_router,
     dicom_router, hl7_router, reports_router, mss_router, dmp_router, diffusion_router,
 )  # fmt: skip
@@ -164,6 +168,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         partners=_attached(settings),
         card_trust=CardTrust(insi.cards).verify if insi.cards.trust else None,
         sent_since=sent_since,
+        practices=(PRACTICES,),
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -202,6 +207,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.compartments = compartments.doors(runtime.identity)
     app.state.fhir = runtime.settings.fhir
     app.state.hl7 = runtime.inbox
     problems.install(app)

@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.break_glass.settings import BreakGlassSettings
 from ris.auth.card.settings import CardSettings
+from ris.auth.compartments.settings import CompartmentSettings
 from ris.auth.rights import Permission, Role
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
@@ -94,6 +96,8 @@ class AuthSettings(BaseModel):
     bearer: BearerSettings = BearerSettings()
     card: CardSettings = CardSettings()
     annuaire: AnnuaireSettings = AnnuaireSettings()
+    compartments: CompartmentSettings = CompartmentSettings()
+    break_glass: BreakGlassSettings = BreakGlassSettings()
     certificates: Path | None = None
     origin: str = ""
     cookie_secure: bool = True

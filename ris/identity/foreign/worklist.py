@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from ris.core import clock
 from ris.core.audit import Actor, record
+from ris.identity.compartment import Visible, everybody
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign.model import ForeignIdentity, ForeignState
+from ris.identity.model import Patient
 from ris.rem import satisfies
 from ris.web.pages import PageQuery
 
@@ -19,14 +21,20 @@ TO_REVIEW: Final = (ForeignState.KO, ForeignState.UNCLEAR, ForeignState.CONFLICT
 
 @satisfies("RIS.INS.47")
 def listed(
-    session: Session, states: Collection[ForeignState] | None, paging: PageQuery, *, actor: Actor
+    session: Session,
+    states: Collection[ForeignState] | None,
+    paging: PageQuery,
+    *,
+    visible: Visible = everybody,
+    actor: Actor,
 ) -> tuple[Sequence[ForeignIdentity], str | None]:
     """Return the verifications in *states*, oldest first, and the cursor of the next page.
 
-    Without *states*, those that a person must look at.
+    Without *states*, those that a person must look at; only those of *visible* records.
     """
     at, key = ForeignIdentity.received_at, ForeignIdentity.id
-    query = select(ForeignIdentity).where(ForeignIdentity.state.in_(states or TO_REVIEW))
+    query = select(ForeignIdentity).join(Patient, Patient.id == ForeignIdentity.patient_id)
+    query = query.where(ForeignIdentity.state.in_(states or TO_REVIEW), visible(Patient))
     if paging.after is not None:
         query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
     found = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()
