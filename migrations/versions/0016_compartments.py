@@ -10,10 +10,6 @@ depends_on = None
 
 # The column used to hold the structure of whoever typed the order; it now tells whose the exam is:
 # the practice of the radiologist in charge of its report. An SCM owns no exam.
-_OWNERS = """
-UPDATE exam SET acting_struct_idnat = NULL
- WHERE acting_struct_idnat IN (SELECT struct_idnat FROM structure WHERE is_scm)
-"""
 _CLAIMED = """
 UPDATE exam SET acting_struct_idnat = claimed.struct_idnat
   FROM (SELECT DISTINCT ON (report.exam_id) report.exam_id, situation.struct_idnat
@@ -25,6 +21,10 @@ UPDATE exam SET acting_struct_idnat = claimed.struct_idnat
            AND situation.struct_idnat NOT IN (SELECT struct_idnat FROM structure WHERE is_scm)
          ORDER BY report.exam_id, report.created_at DESC) AS claimed
  WHERE claimed.exam_id = exam.id
+"""
+_NOT_THE_SCM = """
+UPDATE exam SET acting_struct_idnat = NULL
+ WHERE acting_struct_idnat IN (SELECT struct_idnat FROM structure WHERE is_scm)
 """
 
 
@@ -59,8 +59,8 @@ def upgrade() -> None:
     _break_glass()
     op.add_column("patient", sa.Column("struct_idnat", sa.String(length=64)))
     op.create_index(op.f("ix_patient_struct_idnat"), "patient", ["struct_idnat"])
-    op.execute(_OWNERS)
     op.execute(_CLAIMED)
+    op.execute(_NOT_THE_SCM)
 
 
 def _break_glass() -> None:

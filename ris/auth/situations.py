@@ -5,7 +5,7 @@ Selection is by our own situation id, never by the workplace's name (auth.md §1
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from sqlalchemy import select
@@ -71,13 +71,6 @@ def professional(account: Account, situation: Situation) -> Professional:
 
     A situation without a valid Struct_IdNat gives no structure (AUTH-20, AUTH-64).
     """
-    structure = Structure(
-        struct_idnat=situation.struct_idnat,
-        name=situation.name,
-        sector=situation.sector,
-        address=_address(situation),
-        phone=situation.phone,
-    )
     return Professional(
         ps_idnat=f"8{account.rpps}" if account.rpps else account.ps_idnat,
         family=situation.family or account.family,
@@ -85,7 +78,7 @@ def professional(account: Account, situation: Situation) -> Professional:
         profession=situation.profession,
         specialty=situation.specialty,
         title=situation.title,
-        structure=structure if situation.struct_valid else None,
+        structure=_structure(situation) if situation.struct_valid else None,
         phone=situation.phone,
     )
 
@@ -101,6 +94,34 @@ def professional_of(session: Session, account_id: UUID, situation_id: UUID) -> P
         raise StructureUnusable("Cette situation n'a pas d'identifiant de structure valide.")
     structures.require_acting(session, author.structure.struct_idnat)
     return author
+
+
+def standing_in(session: Session, replacing: Professional, struct_idnat: str) -> Professional:
+    """Return *replacing* in the practice of the one he replaces, himself the author (AUTH-66).
+
+    That practice is told by the situation of whoever exercises there: PSC lists a remplaçant's own
+    workplaces only. Raises StructureUnusable when nobody's is known.
+    """
+    query = select(Situation).where(
+        Situation.struct_idnat == struct_idnat,
+        Situation.struct_valid,
+        Situation.ended_at.is_(None),
+    )
+    known = session.scalars(query.order_by(Situation.last_seen.desc()).limit(1)).one_or_none()
+    if known is None:
+        raise StructureUnusable("Aucun titulaire de ce cabinet ne s'est encore connecté ici.")
+    structures.require_acting(session, struct_idnat)
+    return replace(replacing, structure=_structure(known))
+
+
+def _structure(situation: Situation) -> Structure:
+    return Structure(
+        struct_idnat=situation.struct_idnat,
+        name=situation.name,
+        sector=situation.sector,
+        address=_address(situation),
+        phone=situation.phone,
+    )
 
 
 def _copy(activity: Activity, situation: Situation) -> None:

@@ -10,6 +10,7 @@ from ris.auth import accounts, structures
 from ris.auth.compartments import members
 from ris.auth.rights import Role
 from ris.core import clock
+from ris.orders import compartment
 from ris.settings import Settings
 
 accounts_cli = typer.Typer(help="Comptes et rôles.", no_args_is_help=True)
@@ -56,8 +57,21 @@ def list_structures() -> None:
         for one in members.structures(session):
             typer.echo(f"{one.struct_idnat}  {one.name}{'  (SCM)' if one.is_scm else ''}")
             for member, account in members.listed(session, one.id):
-                until = f" jusqu'au {member.valid_to:%d/%m/%Y}" if member.valid_to else ""
-                typer.echo(f"  {account.ps_idnat}  {account.role}{until}")
+                typer.echo(f"  {account.ps_idnat}  {account.role}{_until(member.valid_to)}")
+
+
+def _until(end: datetime | None) -> str:
+    last = end.astimezone(clock.PARIS) - timedelta(seconds=1) if end else None
+    return f" jusqu'au {last:%d/%m/%Y}" if last else ""
+
+
+@structures_cli.command()
+def adopt(struct_idnat: str) -> None:
+    """Donner à un cabinet les examens qu'aucun ne possède, avant d'en déclarer un second."""
+    with root.running(Settings()) as runtime, runtime.database.transaction() as session:
+        structures.require_acting(session, structures.served(session, struct_idnat).struct_idnat)
+        adopted = compartment.adopt(session, struct_idnat)
+    typer.echo(f"{adopted} examen(s) rattaché(s) à {struct_idnat}.")
 
 
 @structures_cli.command()

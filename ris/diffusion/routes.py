@@ -3,6 +3,7 @@
 `request.app.state.diffusion` holds the `Diffusion`. No rule here.
 """
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.owner import signing_in
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core import audit, breaker, clock
@@ -29,7 +31,7 @@ from ris.diffusion.schemas import (
 from ris.diffusion.states import State
 from ris.diffusion.wiring import Diffusion
 from ris.orders import service as orders
-from ris.orders.compartment import claim, require_same
+from ris.orders.compartment import claim
 from ris.rem import satisfies
 from ris.reports import freeze
 from ris.reports import service as reports
@@ -75,18 +77,19 @@ def sign_report(
     signer = principal.professional
     if signer is None:
         raise NoProfessionalExercise
-    seen = principal.compartment
 
     def effect() -> SignatureOut:
         exam = orders.exam_record(session, reports.get(session, report_id).exam_id)
-        require_same(exam, seen)
-        claim(session, exam, seen.practice, actor=principal.actor)
+        acting = signing_in(session, principal.compartment, signer, exam.acting_struct_idnat)
+        practice = acting.structure.struct_idnat if acting.structure else None
+        actor = replace(principal.actor, acting_struct_idnat=practice)
+        claim(session, exam, practice, actor=actor)
         document = signing.sign(
             session,
             diffusion,
             report_id,
-            signer,
-            principal.actor,
+            acting,
+            actor,
             read_version=read_version(if_match),
         )
         of_report = _of_report(session, report_id)

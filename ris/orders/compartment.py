@@ -10,9 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import Session
 
-from ris.auth.compartments.errors import OwnerDiffers
 from ris.auth.compartments.guard import Owned
-from ris.auth.compartments.scope import Compartment, Scope
+from ris.auth.compartments.scope import Scope
 from ris.core import audit
 from ris.core.audit import Actor
 from ris.orders.model import ExamRecord
@@ -50,22 +49,20 @@ def claim(session: Session, exam: ExamRecord, practice: str | None, *, actor: Ac
         _give(session, exam, practice, actor)
 
 
-def require_same(exam: ExamRecord, compartment: Compartment) -> None:
-    """Raise `OwnerDiffers` when a report would leave under another practice than its exam's.
-
-    Only where practices are kept apart: the exam's practice would not see what was signed for it.
-    """
-    owner = exam.acting_struct_idnat
-    if compartment.active and owner is not None and owner != compartment.practice:
-        raise OwnerDiffers(
-            "Choisissez la situation de ce cabinet, ou rattachez l'examen à celui où vous exercez."
-        )
-
-
 def move(session: Session, exam: ExamRecord, practice: str, *, actor: Actor) -> None:
     """Give an exam to another practice, its report and deliveries with it; audited (AUTH-65)."""
     if exam.acting_struct_idnat != practice:
         _give(session, exam, practice, actor)
+
+
+def adopt(session: Session, practice: str) -> int:
+    """Give every exam that nobody owns to *practice*; return how many. For the operator."""
+    query = select(ExamRecord).where(ExamRecord.acting_struct_idnat.is_(None))
+    orphans = session.scalars(query.order_by(ExamRecord.id).with_for_update()).all()
+    with audit.together(session):
+        for exam in orphans:
+            _give(session, exam, practice, audit.SYSTEM)
+    return len(orphans)
 
 
 def _give(session: Session, exam: ExamRecord, practice: str, actor: Actor) -> None:

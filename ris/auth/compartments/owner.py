@@ -1,12 +1,18 @@
-"""Which practice a new exam is for, and whether a structure is a practice of this site."""
+"""Which practice an act is for: that of a new exam, that under which a report is signed."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.auth import structures
-from ris.auth.compartments.errors import PracticeRequired, PracticeUnknown, StructureDenied
+from ris.auth import situations, structures
+from ris.auth.compartments.errors import (
+    OwnerDiffers,
+    PracticeRequired,
+    PracticeUnknown,
+    StructureDenied,
+)
 from ris.auth.compartments.scope import Compartment
 from ris.auth.model import ServedStructure
+from ris.auth.values import Professional
 
 
 def owner_for(session: Session, compartment: Compartment, asked: str | None) -> str | None:
@@ -38,3 +44,22 @@ def require_practice(session: Session, compartment: Compartment, struct_idnat: s
     query = select(ServedStructure.id).where(ServedStructure.struct_idnat == struct_idnat)
     if session.scalar(query) is None:
         raise PracticeUnknown("Déclarez ce cabinet, ou vérifiez son identifiant.")
+
+
+def signing_in(
+    session: Session, compartment: Compartment, signer: Professional, owner: str | None
+) -> Professional:
+    """Return *signer* in the practice under which the report of an exam of *owner* leaves.
+
+    His own, or, where practices are kept apart, that of the exam when he is a member of it: a
+    remplaçant (AUTH-61, AUTH-66). Raises `OwnerDiffers` for anybody else, whole-site staff too:
+    the exam's practice would not see what was signed for it.
+    """
+    own = signer.structure.struct_idnat if signer.structure else None
+    if not compartment.active or owner in (None, own):
+        return signer
+    if owner is not None and owner in (compartment.exams.practices or ()):
+        return situations.standing_in(session, signer, owner)
+    raise OwnerDiffers(
+        "Choisissez la situation de ce cabinet, ou rattachez l'examen à celui où vous exercez."
+    )
