@@ -79,7 +79,8 @@ def sign_report(
         raise NoProfessionalExercise
 
     def effect() -> SignatureOut:
-        exam = orders.exam_record(session, reports.get(session, report_id).exam_id)
+        # locked: nobody moves it to another practice while its report is signed for this one
+        exam = orders.exam_record(session, reports.get(session, report_id).exam_id, lock=True)
         acting = signing_in(session, principal.compartment, signer, exam.acting_struct_idnat)
         practice = acting.structure.struct_idnat if acting.structure else None
         actor = replace(principal.actor, acting_struct_idnat=practice)

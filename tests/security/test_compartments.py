@@ -19,9 +19,13 @@ from ris.core.audit import Actor, AuditEvent
 from ris.core.db import Database
 from ris.diffusion.model import Delivery
 from ris.identity import disclosures
+from ris.identity.bulk.model import InsiBatch, InsiBatchItem
 from ris.identity.foreign.model import ForeignData, ForeignIdentity, ForeignState, HeldState
+from ris.identity.insi.values import CallMode
 from ris.reports.model import DocumentVersion
 from tests.architecture.test_routes import DOORS, Door, code_of
+from tests.identity.test_datamatrix import PAPER
+from tests.identity.test_routes import MATRICULE
 from tests.security import job, practices
 from tests.security.practices import CLERK_A, A, B, Held, Practices, held_by_a
 from tests.security.product import Product, running
@@ -483,12 +487,40 @@ def test_an_ins_already_held_elsewhere_names_no_record(strict: Practices) -> Non
     officer = strict.product.signed_in(Role.IDENTITY_OFFICER)
     held = job.patient(strict.doctor_a)
     accept(strict.doctor_a, held)
+    batch = listed_everywhere(strict)
+    assert finds(strict.doctor_a, batch) == [held["id"]] * 4
+    assert finds(strict.doctor_b, batch) == []
     twin = job.patient(strict.doctor_b)
     refused = accept(strict.doctor_b, twin, 409)
     assert refused["code"] == "INS_ALREADY_ATTACHED"
     assert held["ipp"] not in json.dumps(refused)
     pairs = job.got(officer.get("/v1/duplicates"), 200)["items"]
     assert {one["id"] for one in pairs[0]["records"]} == {held["id"], twin["id"]}
+
+
+def listed_everywhere(site: Practices) -> str:
+    """Put the one record on every list of identity; return the batch of INSi it is in."""
+    with site.product.runtime.database.transaction() as session:
+        session.execute(text("update patient set to_review = true"))
+        patient_id = session.execute(text("select id from patient")).scalar_one()
+        batch = InsiBatch(structure=A, mode=CallMode.AUTOMATIC, size=1)
+        session.add(batch)
+        session.flush()
+        session.add(InsiBatchItem(batch_id=batch.id, rank=1, patient_id=patient_id))
+    return str(batch.id)
+
+
+def finds(doctor: httpx.Client, batch: str) -> list[str]:
+    """The record as each list that may name it shows it to *doctor*."""
+    by_ins = doctor.post("/v1/patients/search", json={"matricule": MATRICULE})
+    by_paper = doctor.post("/v1/datamatrix/parse", json={"text": PAPER})
+    verified = job.got(doctor.get(f"/v1/insi-batches/{batch}"), 200)
+    return [
+        *(one["id"] for one in job.got(by_ins, 200)["items"]),
+        *(one["patient"]["id"] for one in job.got(by_paper, 200)["matches"]),
+        *(one["id"] for one in job.got(doctor.get("/v1/identity-worklist"), 200)["items"]),
+        *(one["patient_id"] for one in verified["items"]),
+    ]
 
 
 def accept(doctor: httpx.Client, record: dict[str, Any], status: int = 201) -> dict[str, Any]:
