@@ -13,14 +13,16 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 import ris
-from ris import upkeep
+from ris import compartments, upkeep
 from ris.auth.administration.routes import router as accounts_router
+from ris.auth.break_glass.routes import router as break_glass_router
 from ris.auth.card.desk import CardDesk
 from ris.auth.card.routes import router as card_router
 from ris.auth.card.trust import CardTrust
 from ris.auth.certificates import watch
 from ris.auth.certificates.routes import router as certificates_router
 from ris.auth.ciba.routes import router as ciba_router
+from ris.auth.compartments.routes import router as compartments_router
 from ris.auth.delegation.routes import router as delegation_router
 from ris.auth.dependencies import require
 from ris.auth.directory.service import Directory
@@ -74,6 +76,7 @@ from ris.mss.poll import Poller
 from ris.mss.routes import MssDesk
 from ris.mss.routes import router as mss_router
 from ris.orders.activity import ORDERS
+from ris.orders.compartment import PRACTICES
 from ris.orders.routes import router as orders_router
 from ris.reports.activity import REPORTS
 from ris.reports.channels import ChannelName
@@ -89,6 +92,8 @@ ROUTERS: Final = (
     accounts_router,
     manual_router,
     delegation_router,
+    compartments_router,
+    break_glass_router,
     certificates_router,
     journal_router,
     identity_router,
@@ -198,6 +203,7 @@ def compose(settings: Settings, database: Database) -> Runtime:
         partners=_attached(settings),
         card_trust=CardTrust(insi.cards).verify if insi.cards.trust else None,
         sent_since=sent_since,
+        practices=(PRACTICES,),
         subscribers=[
             lambda session, change: on_identity_changed(
                 session, diffusion, settings.reports, change
@@ -239,6 +245,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     changed = partial(_patient_changed, runtime.diffusion)
     app.state.mss = MssDesk(runtime.sealer, changed)
     app.state.dmp = DmpDesk(changed)
+    app.state.compartments = compartments.doors(runtime.identity)
     app.state.fhir = runtime.settings.fhir
     app.state.hl7 = runtime.inbox
     problems.install(app)

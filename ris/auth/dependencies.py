@@ -5,7 +5,7 @@ short transaction, so that no request holds the lock of its session while it wor
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 
 from ris.auth import accounts, cookies, sessions, situations
+from ris.auth.compartments import guard, members
+from ris.auth.compartments.scope import Compartment, compartment_of
 from ris.auth.errors import (
     CredentialsAmbiguous,
     CsrfRefused,
@@ -44,7 +47,8 @@ class Principal:
 
     *professional* is None for staff without an exercise (a secretary) and before a situation is
     chosen; *actor* is ready for `audit.record`; *acr* and *auth_time* are those of the id_token.
-    *session_id* is None for an API caller, who brings a PSC token at each request.
+    *session_id* is None for an API caller, who brings a PSC token at each request. *compartment*
+    is what he sees of the site, found anew at each request.
     """
 
     account_id: UUID
@@ -56,6 +60,7 @@ class Principal:
     actor: Actor
     acr: str
     auth_time: datetime
+    compartment: Compartment
     needs_situation: bool = False
 
 
@@ -89,7 +94,7 @@ def current_session(request: Request) -> Principal:
         return _api_caller(request, desk)
     with desk.database.transaction() as session:
         live = sessions.resume(session, token, desk.settings)
-        principal = _principal(live, origin_of(request), desk.settings)
+        principal = _principal(session, live, origin_of(request), desk.settings)
     if request.method not in _SAFE:
         _refuse_forged(request, token, desk.settings)
     return principal
@@ -106,7 +111,8 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
     """Return the dependency that gives the `Principal` when it holds *permission*.
 
     *fresh* asks for a recent sign-in (`auth.step_up_max_age_s`), for signing (AUTH-41). It raises
-    what `current_session` raises, SituationRequired, RoleDenied (traced), StepUpRequired.
+    what `current_session` raises, SituationRequired, RoleDenied (traced), StepUpRequired, and what
+    `inside` raises for the ids of the path.
     """
 
     def dependency(
@@ -119,10 +125,34 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
             raise RoleDenied(f"Il vous manque le droit « {LABELS[permission]} ».")
         if fresh:
             _refuse_stale(principal, desk_of(request).settings)
+        if permission not in guard.BEYOND:
+            _keep_inside(request, principal, request.path_params)
         return principal
 
     dependency.permission = permission  # type: ignore[attr-defined]
     return dependency
+
+
+def inside(request: Request, principal: Principal, **told: UUID | None) -> None:
+    """Refuse the ids of a body (*told*: `exam_id=…`) that name another practice's things.
+
+    Those of a path are refused by `require`. Raises what `guard.enter` raises.
+    """
+    given = {name: str(value) for name, value in told.items() if value is not None}
+    _keep_inside(request, principal, given, reading=False)
+
+
+def _keep_inside(
+    request: Request, principal: Principal, told: Mapping[str, str], *, reading: bool | None = None
+) -> None:
+    if principal.compartment.bounded and told:
+        guard.enter(
+            desk_of(request).database,
+            request.app.state.compartments,
+            principal,
+            told,
+            reading=request.method in _SAFE if reading is None else reading,
+        )
 
 
 def _api_caller(request: Request, desk: SignInDesk) -> Principal:
@@ -138,6 +168,9 @@ def _api_caller(request: Request, desk: SignInDesk) -> Principal:
     )
     account, situation = caller.account, caller.situation
     author = situations.professional(account, situation) if situation else None
+    actor = _acting(caller.actor, author)
+    with desk.database.transaction() as session:
+        seen = _compartment(session, account, actor, desk.settings)
     return Principal(
         account_id=account.id,
         session_id=None,
@@ -145,9 +178,10 @@ def _api_caller(request: Request, desk: SignInDesk) -> Principal:
         permissions=_rights_of(account, desk.settings),
         situation_id=situation.id if situation else None,
         professional=author,
-        actor=_acting(caller.actor, author),
+        actor=actor,
         acr=caller.bearer.acr,
         auth_time=caller.bearer.auth_time,
+        compartment=seen,
         needs_situation=caller.needs_situation,
     )
 
@@ -174,10 +208,21 @@ def _acting(actor: Actor, author: Professional | None) -> Actor:
     return replace(actor, acting_struct_idnat=author.structure.struct_idnat)
 
 
-def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Principal:
+def _compartment(
+    session: Session, account: Account, actor: Actor, settings: AuthSettings
+) -> Compartment:
+    served = members.served(session, account.id, clock.now())
+    return compartment_of(
+        settings.compartments, accounts.role_of(account), actor.acting_struct_idnat, served
+    )
+
+
+def _principal(
+    session: Session, live: sessions.Live, origin: Actor, settings: AuthSettings
+) -> Principal:
     row, account, situation = live.row, live.account, live.situation
     author = situations.professional(account, situation) if situation else None
-    actor = proof(accounts.actor_of(account, origin), row)
+    actor = _acting(proof(accounts.actor_of(account, origin), row), author)
     return Principal(
         account_id=account.id,
         session_id=row.id,
@@ -185,9 +230,10 @@ def _principal(live: sessions.Live, origin: Actor, settings: AuthSettings) -> Pr
         permissions=_rights_of(account, settings) - life.withheld(row.method, settings),
         situation_id=row.situation_id,
         professional=author,
-        actor=_acting(actor, author),
+        actor=actor,
         acr=row.acr,
         auth_time=row.auth_time,
+        compartment=_compartment(session, account, actor, settings),
         needs_situation=row.needs_situation,
     )
 

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     REPORT_SIGN = "report.sign"
     REPORT_AMEND = "report.amend"
     BREAK_GLASS = "break_glass"
+    BREAK_GLASS_REVIEW = "break_glass.review"
     MSS_SEND = "mss.send"
     DELIVERY_READ = "delivery.read"
     DELIVERY_RETRY = "delivery.retry"
@@ -65,6 +66,7 @@ LABELS: Final = {
     Permission.REPORT_SIGN: "signer un compte rendu",
     Permission.REPORT_AMEND: "corriger un compte rendu signé",
     Permission.BREAK_GLASS: "accéder en urgence (bris de glace)",
+    Permission.BREAK_GLASS_REVIEW: "contrôler les bris de glace",
     Permission.MSS_SEND: "envoyer par MSSanté",
     Permission.DELIVERY_READ: "consulter les envois",
     Permission.DELIVERY_RETRY: "relancer un envoi",
@@ -124,6 +126,7 @@ _PHYSICIAN: Final = (
         _P.REPORT_AMEND,
         _P.BREAK_GLASS,
         _P.DELEGATION_GRANT,
+        _P.BREAK_GLASS_REVIEW,
         _P.DMP_CONTROL,
     }
 )
@@ -177,7 +180,9 @@ MATRIX: Final[dict[Role, frozenset[Permission]]] = {
         Role.IDENTITY_OFFICER: _IDENTITY | {_P.HL7_CONTROL},
         Role.ADMIN_SECURITY: frozenset({_P.ACCOUNT_READ, _P.ACCOUNT_ADMIN}),
         Role.ADMIN_TECH: frozenset({_P.CONFIG_ADMIN, _P.HL7_CONTROL}),
-        Role.AUDITOR: frozenset({_P.ACCOUNT_READ, _P.AUDIT_READ, _P.AUDIT_EXPORT}),
+        Role.AUDITOR: frozenset(
+            {_P.ACCOUNT_READ, _P.AUDIT_READ, _P.AUDIT_EXPORT, _P.BREAK_GLASS_REVIEW}
+        ),
         Role.INTEGRATOR: _INTEGRATOR,
     }.items()
 }

@@ -5,8 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.break_glass.settings import BreakGlassSettings
 from ris.auth.card.settings import CardSettings
 from ris.auth.certificates.settings import PoolSettings
+from ris.auth.compartments.settings import CompartmentSettings
 from ris.auth.enrolment.policy import Enrolment
 from ris.auth.local.settings import LocalSettings
 from ris.auth.rights import Permission, Role
@@ -106,6 +108,8 @@ class AuthSettings(BaseModel):
     annuaire: AnnuaireSettings = AnnuaireSettings()
     enrolment: Enrolment = Enrolment.CLOSED
     local: LocalSettings = LocalSettings()
+    compartments: CompartmentSettings = CompartmentSettings()
+    break_glass: BreakGlassSettings = BreakGlassSettings()
     certificates: Path | None = None
     pool: PoolSettings = PoolSettings()
     origin: str = ""

@@ -13,7 +13,7 @@ from ris.auth.errors import StructureUnusable
 from ris.auth.identifiers import structure
 from ris.auth.model import ServedStructure
 from ris.core import audit
-from ris.core.errors import Invalid
+from ris.core.errors import Invalid, NotFound
 
 _NAME_MAX: Final = 200
 
@@ -59,6 +59,14 @@ def require_acting(session: Session, struct_idnat: str) -> None:
         raise StructureUnusable(
             "Une SCM ne peut pas signer un acte : choisissez la situation de votre cabinet."
         )
+
+
+def served(session: Session, struct_idnat: str) -> ServedStructure:
+    """Return a structure declared here; raises NotFound (`STRUCTURE_UNKNOWN`)."""
+    known = find(session, struct_idnat)
+    if known is None:
+        raise NotFound("Structure non déclarée sur ce site.", code="STRUCTURE_UNKNOWN")
+    return known
 
 
 def is_scm(session: Session, struct_idnat: str) -> bool:

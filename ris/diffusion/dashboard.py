@@ -12,7 +12,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.scope import WHOLE, Scope
 from ris.core.clock import PARIS
+from ris.diffusion.compartment import within as in_scope
 from ris.diffusion.model import Delivery
 from ris.diffusion.plan import CARRIES
 from ris.diffusion.states import ACCEPTED, FAILURES, State
@@ -113,8 +115,12 @@ def read_lines(
     *,
     struct_idnat: str | None = None,
     ps_idnat: str | None = None,
+    scope: Scope = WHOLE,
 ) -> Sequence[Line]:
-    """Return the lines of [*since*, *until*[, of one structure or one radiologist if given."""
+    """Return the lines of [*since*, *until*[, of one structure or one radiologist if given.
+
+    Only those whose exam belongs to a practice in *scope*.
+    """
     query = select(
         Delivery.report_id,
         Delivery.document_id,
@@ -129,6 +135,7 @@ def read_lines(
         Delivery.created_at < until,
         Delivery.operation.in_(CARRIES),
         Delivery.state.not_in((State.NOT_APPLICABLE, State.CANCELLED)),
+        in_scope(scope),
     )
     if struct_idnat is not None:
         query = query.where(Delivery.struct_idnat == struct_idnat)

@@ -9,12 +9,16 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from ris.auth import acting
+from ris.auth.compartments.owner import refuse_foreign
+from ris.auth.compartments.scope import Compartment
 from ris.auth.delegation.values import Responsible
 from ris.core.audit import Actor
 from ris.core.errors import Unauthenticated
 from ris.diffusion import signing
 from ris.diffusion.model import Delivery
 from ris.diffusion.wiring import Diffusion
+from ris.orders import service as orders
+from ris.orders.compartment import claim
 from ris.rem import satisfies
 from ris.reports import service as reports
 from ris.reports.channels import SignedDocument
@@ -27,15 +31,18 @@ def sign(
     diffusion: Diffusion,
     report_id: UUID,
     actor: Actor,
+    compartment: Compartment,
     *,
     read_version: int | None = None,
 ) -> SignedDocument:
     """Sign a report in the name of *actor*, under the situation that this report is his in.
 
-    Raises what `acting.signer` and `signing.sign` raise.
+    An exam that nobody owns becomes his practice's. It is locked first: nobody moves it to another
+    practice meanwhile. Raises what `acting.signer`, `refuse_foreign` and `signing.sign` raise.
     """
     if actor.account_id is None:
         raise Unauthenticated
+    exam = orders.exam_record(session, reports.get(session, report_id).exam_id, lock=True)
     report = reports.get(session, report_id, lock=True)
     signer = acting.signer(
         session, actor.account_id, opened_under=report.situation_id, present=actor.situation_id
@@ -43,6 +50,8 @@ def sign(
     acted = replace(
         actor, situation_id=signer.situation_id, acting_struct_idnat=signer.struct_idnat
     )
+    refuse_foreign(compartment, signer.struct_idnat, exam.acting_struct_idnat)
+    claim(session, exam, signer.struct_idnat, actor=acted)
     document = signing.sign(
         session, diffusion, report_id, signer.professional, acted, read_version=read_version
     )

@@ -16,6 +16,7 @@ from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core import audit, breaker, clock
 from ris.diffusion import dashboard, responsible, signing, staff
+from ris.diffusion.compartment import within
 from ris.diffusion.errors import NoProfessionalExercise
 from ris.diffusion.model import Delivery
 from ris.diffusion.schemas import (
@@ -77,7 +78,7 @@ def sign_report(
     def effect() -> SignatureOut:
         read = read_version(if_match)
         document = responsible.sign(
-            session, diffusion, report_id, principal.actor, read_version=read
+            session, diffusion, report_id, principal.actor, principal.compartment, read_version=read
         )
         of_report = _of_report(session, report_id)
         rows = [row for row in of_report if row.document_id == document.version_id]
@@ -171,7 +172,7 @@ def list_deliveries(
     response: Response,
     session: Db,
     paging: Paging,
-    _principal: Watcher,
+    principal: Watcher,
     state: Annotated[list[State] | None, Query()] = None,
     channel: ChannelName | None = None,
     with_ins: bool | None = None,
@@ -181,6 +182,7 @@ def list_deliveries(
     `?with_ins=true&state=delivered&state=acknowledged` lists who received an INS, when, from whom.
     """
     query = select(Delivery).order_by(Delivery.created_at, Delivery.id).limit(paging.limit + 1)
+    query = query.where(within(principal.compartment.exams))
     if state:
         query = query.where(Delivery.state.in_(state))
     if channel is not None:
@@ -245,15 +247,23 @@ def cancel_delivery(
 @satisfies("RIS.TBB.01", "RIS.TBB.03")
 def read_dashboard(
     session: Db,
-    _principal: Counter,
+    principal: Counter,
     struct_idnat: str | None = None,
     rpps: Annotated[str | None, Query(pattern=r"^[0-9]{11}$")] = None,
 ) -> DashboardOut:
-    """Return the counts of this month, this year and last year, of one FINESS or one RPPS."""
+    """Return the counts of this month, this year and last year, of one FINESS or one RPPS.
+
+    Who does not work for the whole site gets the counts of his practices.
+    """
     spans = dashboard.periods(clock.now())
     since, until = min(span.since for span in spans), max(span.until for span in spans)
     lines = dashboard.read_lines(
-        session, since, until, struct_idnat=struct_idnat, ps_idnat=rpps and f"8{rpps}"
+        session,
+        since,
+        until,
+        struct_idnat=struct_idnat,
+        ps_idnat=rpps and f"8{rpps}",
+        scope=principal.compartment.exams,
     )
     found = [PeriodOut.of(one, dashboard.count(dashboard.within(lines, one))) for one in spans]
     services = [ServiceOut.model_validate(one) for one in breaker.endpoints(session, clock.now())]

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.scope import WHOLE, Scope
 from ris.core import clock
+from ris.diffusion.compartment import within
 from ris.diffusion.model import Delivery
 from ris.diffusion.states import State
 from ris.identity.feature import Sent
@@ -16,12 +18,17 @@ from ris.identity.feature import Sent
 _LEFT: Final = (State.DELIVERED, State.ACKNOWLEDGED, State.BOUNCED, State.UNKNOWN)
 
 
-def sent_since(session: Session, patient_id: UUID, day: date) -> Sequence[Sent]:
-    """Return the deliveries that left, or may have, since *day* began in France; oldest first."""
+def sent_since(
+    session: Session, patient_id: UUID, day: date, scope: Scope = WHOLE
+) -> Sequence[Sent]:
+    """Return the deliveries that left, or may have, since *day* began in France; oldest first.
+
+    Only those of the practices in *scope*.
+    """
     start = datetime.combine(day, time.min, tzinfo=clock.PARIS)
     query = (
         select(Delivery)
-        .where(Delivery.patient_id == patient_id, Delivery.state.in_(_LEFT))
+        .where(Delivery.patient_id == patient_id, Delivery.state.in_(_LEFT), within(scope))
         .where((Delivery.finished_at >= start) | Delivery.finished_at.is_(None))
         .order_by(Delivery.created_at, Delivery.id)
     )

@@ -9,13 +9,16 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments import scope as practices
 from ris.core import audit, clock
 from ris.dmp.errors import OppositionExists, OppositionIncomplete, OppositionNotFound
 from ris.dmp.model import DmpOpposition, Scope
 from ris.identity.service import still_open
 from ris.rem import satisfies
 from ris.reports import service as reports
+from ris.reports.compartment import within
 from ris.reports.errors import ReportNotFound
+from ris.reports.model import Report
 
 
 @satisfies("RIS.DMP.03")
@@ -26,9 +29,17 @@ def is_opposed(session: Session, patient_id: UUID, report_id: UUID) -> bool:
     return session.scalars(query).first() is not None
 
 
-def listed(session: Session, patient_id: UUID) -> Sequence[DmpOpposition]:
-    """Return every opposition of the patient, lifted ones included, newest first."""
-    query = select(DmpOpposition).where(DmpOpposition.patient_id == patient_id)
+def listed(
+    session: Session, patient_id: UUID, scope: practices.Scope = practices.WHOLE
+) -> Sequence[DmpOpposition]:
+    """Return every opposition of the patient, lifted ones included, newest first.
+
+    Those about one report only when its practice is in *scope*.
+    """
+    seen = DmpOpposition.report_id.in_(select(Report.id).where(within(scope)))
+    query = select(DmpOpposition).where(
+        DmpOpposition.patient_id == patient_id, or_(DmpOpposition.report_id.is_(None), seen)
+    )
     return session.scalars(query.order_by(DmpOpposition.recorded_at.desc())).all()
 
 

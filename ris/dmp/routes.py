@@ -11,7 +11,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.orm import Session
 
-from ris.auth.dependencies import Principal, require
+from ris.auth.break_glass.service import reach
+from ris.auth.dependencies import Principal, inside, require
 from ris.auth.rights import Permission
 from ris.dmp import opposition
 from ris.dmp.schemas import OppositionIn, OppositionOut
@@ -33,9 +34,9 @@ class DmpDesk:
 
 @router.get("/patients/{patient_id}/dmp-opposition")
 @satisfies("RIS.DMP.03")
-def list_dmp_oppositions(patient_id: UUID, session: Db, _principal: Reader) -> list[OppositionOut]:
+def list_dmp_oppositions(patient_id: UUID, session: Db, principal: Reader) -> list[OppositionOut]:
     """List the oppositions of a patient, newest first."""
-    rows = opposition.listed(session, patient_id)
+    rows = opposition.listed(session, patient_id, reach(session, principal, patient_id))
     return [OppositionOut.model_validate(row) for row in rows]
 
 
@@ -45,6 +46,7 @@ def record_dmp_opposition(
     patient_id: UUID, body: OppositionIn, session: Db, principal: Controller, request: Request
 ) -> OppositionOut:
     """Block DMP feeding of one report or of the patient's every report."""
+    inside(request, principal, report_id=body.report_id)
     opposition.check_subject(session, patient_id, body.report_id)
     row = opposition.record(
         session,

@@ -10,8 +10,10 @@ from typing import Protocol
 from uuid import UUID
 
 from cryptography import x509
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.scope import Scope
 from ris.core.errors import NotConfigured
 from ris.identity.bulk.values import LotAnswer, LotItem
 from ris.identity.errors import DegradedNotNeeded, RiIsExternal
@@ -71,7 +73,8 @@ class InsiGateway(Protocol):
 class IdentityFeature:
     """Settings, site and ports of the identity room.
 
-    *sent_since* lists what left for a patient since a day (wired by `ris.app`).
+    *sent_since* lists what left for a patient since a day, inside a scope, and *practices* are
+    queries of (patient, practice that files something under him), both wired by `ris.app`.
     *production* refuses test INS; *subscribers* are called with the session for each `Change`;
     *partners* name the systems attached to this identity repository (RIS.INS.34); *card_trust* says
     which CPx cards may call INSi, by raising `CardRefused` (None: none may).
@@ -84,7 +87,8 @@ class IdentityFeature:
     subscribers: list[Callable[[Session, Change], None]] = field(default_factory=list)
     partners: tuple[str, ...] = ()
     card_trust: Callable[[x509.Certificate], None] | None = None
-    sent_since: Callable[[Session, UUID, date], Sequence[Sent]] = lambda *_: ()
+    sent_since: Callable[[Session, UUID, date, Scope], Sequence[Sent]] = lambda *_: ()
+    practices: tuple[Select[UUID, str | None], ...] = ()
 
     def require_repository(self) -> None:
         """Raise `RiIsExternal` when another system is the identity repository (ruling 13)."""

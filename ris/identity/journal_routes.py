@@ -133,6 +133,7 @@ def list_disclosures(
 ) -> Page[DisclosureOut]:
     """Donne les partenaires qui ont reçu l'INS de ce patient : quand, de qui, à qui."""
     window = journals.Window(patient_id=patient_id)
-    rows, following = journals.partners(session, window, paging, actor=principal.actor)
+    scope = principal.compartment.exams
+    rows, following = journals.partners(session, window, paging, scope=scope, actor=principal.actor)
     link(request, response, following)
     return Page(items=[DisclosureOut.model_validate(row) for row in rows], next=following)

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from ris.auth.compartments.scope import WHOLE, Scope
 from ris.core.audit import Actor, AuditEvent, record
 from ris.identity import service
 from ris.identity.insi.errors import InsiCallNotFound
@@ -22,6 +23,7 @@ from ris.rem import satisfies
 from ris.web.pages import BadCursor, PageQuery
 
 INS_ACCESSES: Final = ("ins.read",)
+IDENTITY_FEED: Final = "hl7_pam"
 Row = TypeVar("Row")
 Rows = tuple[Sequence[Row], str | None]
 
@@ -92,13 +94,25 @@ def insi_call(session: Session, call_id: UUID, *, actor: Actor) -> tuple[InsiCal
 
 @satisfies("RIS.INS.51")
 def partners(
-    session: Session, window: Window, paging: PageQuery, *, partner: str = "", actor: Actor
+    session: Session,
+    window: Window,
+    paging: PageQuery,
+    *,
+    partner: str = "",
+    scope: Scope = WHOLE,
+    actor: Actor,
 ) -> Rows[InsDisclosure]:
-    """Return who received an INS, oldest first, and the cursor of the next page."""
+    """Return who received an INS, oldest first, and the cursor of the next page.
+
+    What the practices outside *scope* sent with their reports is left out.
+    """
     _known(session, window)
     query = select(InsDisclosure).where(
         *window.on(InsDisclosure.at, None, InsDisclosure.patient_id)
     )
+    if scope.practices is not None:
+        of_site = InsDisclosure.channel == IDENTITY_FEED
+        query = query.where(or_(of_site, InsDisclosure.sender.in_(scope.practices)))
     if partner:
         query = query.where(InsDisclosure.partner == partner)
     found = _page(session, query, InsDisclosure.at, InsDisclosure.id, paging)

@@ -41,7 +41,8 @@ class Decision(StrEnum):
 class Patient(Base):
     """A patient record: traits, status, INS, contact. `billing_number` is no INS.
 
-    *review* tells why a person must look at it, and since when (`ris.identity.review`).
+    *review* tells why a person must look at it, and since when (`ris.identity.review`);
+    *struct_idnat* is the practice that created it, None for a feed or staff of several practices;
     *birth_date_raw* is the date as a document or a feed wrote it, where *birth_date* had to be
     interpreted (ins.md R-DAT-01); *merged_into_id* the survivor, once the record is absorbed.
     """
@@ -88,6 +89,7 @@ class Patient(Base):
     phone: Mapped[str] = mapped_column(default="")
     billing_sealed: Mapped[Plain | Kept | None] = mapped_column(Sealed)
     review: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
+    struct_idnat: Mapped[str | None] = mapped_column(String(64), index=True)
     merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey(_PATIENT), index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

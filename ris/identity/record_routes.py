@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ris.auth.dependencies import Principal
 from ris.core.audit import record
 from ris.identity import service
+from ris.identity.compartment import Visible, visible
 from ris.identity.duplicates import collisions, merge
 from ris.identity.duplicates import pairs as duplicates
 from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision, PairState
@@ -126,7 +127,9 @@ def undo_merge(
 
 @router.get("/patients/{patient_id}/duplicates", summary="Doublons potentiels d'un dossier")
 @satisfies()
-def list_duplicates(patient_id: UUID, session: Db, principal: Reader) -> list[SuspectOut]:
+def list_duplicates(
+    patient_id: UUID, session: Db, feature: Feature, principal: Reader
+) -> list[SuspectOut]:
     """Donne les doublons potentiels du dossier, avec leur score et ses raisons.
 
     Les paires dites « deux personnes » (HOMA) n'y sont plus.
@@ -143,7 +146,7 @@ def list_duplicates(patient_id: UUID, session: Db, principal: Reader) -> list[Su
             state=one.state,
             pair_version=one.version,
         )
-        for one in duplicates.suspects(session, patient_id)
+        for one in duplicates.suspects(session, patient_id, _seen(feature, principal))
     ]
 
 
@@ -199,7 +202,8 @@ def list_duplicate_pairs(
     request: Request,
     response: Response,
     session: Db,
-    _principal: Reader,
+    feature: Feature,
+    principal: Reader,
     paging: Paging,
     state: Annotated[PairState, Query(description="État des paires voulues")] = PairState.SUSPECT,
 ) -> Page[PairOut]:
@@ -208,7 +212,8 @@ def list_duplicate_pairs(
     Une paire quitte la liste quand une personne décide (PUT
     /v1/patients/{id}/duplicates/{autre}) ou quand l'un des dossiers est absorbé.
     """
-    rows = duplicates.worklist(session, state, paging.limit + 1, _pair_place(paging))
+    seen = _seen(feature, principal)
+    rows = duplicates.worklist(session, state, paging.limit + 1, _pair_place(paging), seen)
     shown, following = paging.cut(
         rows, lambda one: (one.pair.score, str(one.pair.low_id), str(one.pair.high_id))
     )
@@ -258,12 +263,13 @@ def list_collisions(
     request: Request,
     response: Response,
     session: Db,
+    feature: Feature,
     principal: Reader,
     paging: Paging,
     state: Annotated[CollisionState, Query(description="État voulu")] = CollisionState.SUSPECT,
 ) -> Page[CollisionOut]:
     """Donne les collisions soupçonnées (ou de l'état demandé), par ancienneté."""
-    rows, following = collisions.listed(session, state, paging)
+    rows, following = collisions.listed(session, state, paging, _seen(feature, principal))
     _read(session, principal, "collision.worklist_read", None)
     link(request, response, following)
     return Page(items=[collision_shown(row) for row in rows], next=following)
@@ -278,7 +284,7 @@ def read_collision(
     row = collisions.get(session, collision_id)
     _read(session, principal, "collision.read", row.patient_id)
     response.headers["ETag"] = tag(row.version)
-    return _detail(session, feature, row)
+    return _detail(session, feature, row, principal)
 
 
 @router.put("/collisions/{collision_id}", summary="Conclure sur une collision")
@@ -308,7 +314,7 @@ def settle_collision(
         actor=principal.actor,
     )
     response.headers["ETag"] = tag(row.version)
-    return _detail(session, feature, row)
+    return _detail(session, feature, row, principal)
 
 
 @router.get("/patients/{patient_id}/propagation", summary="Messages d'identité d'un dossier")
@@ -337,8 +343,15 @@ def retry_propagation(outbox_id: UUID, session: Db, once: Once, principal: Super
     return once(principal.account_id, effect, status=200)
 
 
-def _detail(session: Db, feature: Feature, row: IdentityCollision) -> CollisionDetail:
-    sent = feature.sent_since(session, row.patient_id, row.suspected_since)
+def _seen(feature: Feature, principal: Principal) -> Visible:
+    return visible(feature, principal.compartment.patients)
+
+
+def _detail(
+    session: Db, feature: Feature, row: IdentityCollision, principal: Principal
+) -> CollisionDetail:
+    scope = principal.compartment.exams
+    sent = feature.sent_since(session, row.patient_id, row.suspected_since, scope)
     listed = [SentOut.model_validate(one) for one in sent]
     return CollisionDetail(**collision_shown(row).model_dump(), sent=listed)
 

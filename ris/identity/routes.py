@@ -11,8 +11,11 @@ from ris.auth.dependencies import require
 from ris.auth.rights import Permission
 from ris.core.text import ONE_LINE, SEVERAL_LINES
 from ris.identity import journals, schemas, search, service, validation
+from ris.identity.compartment import visible
+from ris.identity.duplicates.twins import note_hidden_twins
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi import routes as insi_routes
+from ris.identity.model import Patient
 from ris.identity.route_inputs import (
     Feature,
     InsReader,
@@ -61,8 +64,10 @@ def create_patient(
             body.typed(),
             body.contact(),
             degraded=body.degraded,
+            practice=principal.compartment.practice,
             actor=principal.actor,
         )
+        note_hidden_twins(session, patient, visible(feature, principal.compartment.patients))
         return kept(session, patient, feature, principal, once.key)
 
     return once(principal.account_id, effect, headers=etag)
@@ -100,7 +105,14 @@ def search_patients(
     porte jamais d'INS : ouvrir le dossier.
     """
     wanted = search.Criteria(birth_date=birth_date, name=name, given=given, ipp=ipp)
-    found = service.find(session, wanted, feature.settings, _slice(paging), actor=principal.actor)
+    found = service.find(
+        session,
+        wanted,
+        feature.settings,
+        _slice(paging),
+        within=visible(feature, principal.compartment.patients)(Patient),
+        actor=principal.actor,
+    )
     following = _place(found)
     link(request, response, following)
     return Page(items=_listed(found, feature), next=following)
@@ -116,7 +128,8 @@ def search_patients_by_ins(
     Le matricule voyage dans le corps, jamais dans une adresse. Un résultat au plus par autorité.
     """
     wanted = search.Criteria(matricule=body.matricule.strip().upper())
-    found = service.find(session, wanted, feature.settings, actor=principal.actor)
+    within = visible(feature, principal.compartment.patients)(Patient)
+    found = service.find(session, wanted, feature.settings, within=within, actor=principal.actor)
     return Page(items=_listed(found, feature))
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, inspect, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, inspect, select, tuple_
 from sqlalchemy.orm import Session
 
 from ris.core.text import fold
@@ -51,9 +51,14 @@ class Slice:
 
 @satisfies("RIS.INS.07", "RIS.INS.08", "RIS.INS.10")
 def search(
-    session: Session, criteria: Criteria, settings: IdentitySettings, part: Slice = Slice()
+    session: Session,
+    criteria: Criteria,
+    settings: IdentitySettings,
+    part: Slice = Slice(),
+    *,
+    within: ColumnElement[bool] | None = None,
 ) -> Found:
-    """Return the patients that meet *criteria*, in the order of their names.
+    """Return the patients that meet *criteria*, in the order of their names, kept *within*.
 
     Raises `SearchTooBroad` without birth date, matricule or IPP, `SearchTooNarrow` beyond the
     site's number of letters, `InsKeyInvalid` before any search when a matricule is not whole.
@@ -61,6 +66,8 @@ def search(
     query = _by_key(criteria)
     if query is None:
         query = _by_birth_date(criteria, settings)
+    if within is not None:
+        query = query.where(within)
     limit = min(part.limit or settings.search_limit, settings.search_limit)
     order = (Patient.birth_family, Patient.first_birth_given, Patient.id)
     if part.after is not None:

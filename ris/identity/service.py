@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,9 +39,10 @@ def create(
     contact: Contact,
     *,
     degraded: bool = False,
+    practice: str | None = None,
     actor: Actor,
 ) -> Patient:
-    """Create a record at provisoire with a fresh IPP.
+    """Create a record at provisoire with a fresh IPP, for *practice* when only one has it.
 
     *degraded*: an emergency, while the repository is another system; the record waits on the
     worklist for its merge (ins.md R-PAM-04). Raises `TraitsRefused`, `RiIsExternal`,
@@ -54,6 +55,7 @@ def create(
     patient.attributes, patient.address, patient.phone = [], {}, ""
     patient.status = Status.PROVISOIRE.value
     set_contact(patient, contact)
+    patient.struct_idnat = practice
     if degraded:
         marks.give(patient, ReviewReason.DEGRADED)
     evidence = {"mode": DEGRADED} if degraded else {}
@@ -193,10 +195,14 @@ def find(
     settings: IdentitySettings,
     part: Slice = Slice(),  # noqa: B008 - a frozen value
     *,
+    within: ColumnElement[bool] | None = None,
     actor: Actor,
 ) -> Found:
-    """Search and journal it: which criteria were given, how many patients were shown."""
-    found = search(session, criteria, settings, part)
+    """Search and journal it: which criteria were given, how many patients were shown.
+
+    *within* is the condition on `Patient` that the caller may see.
+    """
+    found = search(session, criteria, settings, part, within=within)
     given = sorted(name for name in Criteria.__dataclass_fields__ if getattr(criteria, name))
     detail = {"criteria": given, "found": len(found.patients)}
     record(session, "patient.searched", actor=actor, detail=detail)

@@ -33,7 +33,10 @@ class ImagingOrder(Base):
 
 
 class ExamRecord(Base):
-    """One exam of an order: the identifiers this RIS issued and what the modality performed."""
+    """One exam of an order: the identifiers this RIS issued and what the modality performed.
+
+    *acting_struct_idnat* is the practice that owns it (`compartment.py`), None before one is known.
+    """
 
     __tablename__ = "exam"
     __table_args__ = (

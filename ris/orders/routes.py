@@ -6,13 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from ris.auth.dependencies import Principal, require
+from ris.auth.break_glass.service import reach
+from ris.auth.compartments.owner import owner_for, require_practice
+from ris.auth.dependencies import Principal, inside, require
 from ris.auth.directory.service import Directory
 from ris.auth.rights import Permission
 from ris.auth.values import Professional
-from ris.orders import service
+from ris.orders import compartment, service
 from ris.orders.errors import AddressNotListed, UnknownRequester
-from ris.orders.schemas import Correspondent, ExamEventIn, ExamOut, OrderIn
+from ris.orders.schemas import Correspondent, ExamEventIn, ExamOut, OrderIn, OwnerIn
 from ris.orders.states import ExamEvent
 from ris.rem import satisfies
 from ris.web.etag import IfMatch, check, tag
@@ -33,6 +35,7 @@ def place_order(
 
     The requester and the recipients are looked up in the Annuaire Santé by RPPS.
     """
+    inside(request, principal, patient_id=order.patient_id)
     directory: Directory = request.app.state.directory
     exam = service.place_order(
         session,
@@ -43,6 +46,7 @@ def place_order(
         procedure=order.asked(),
         scheduled_at=order.scheduled_at,
         order_number=order.order_number,
+        practice=owner_for(session, principal.compartment, order.struct_idnat),
         site=request.app.state.settings.site,
         actor=principal.actor,
     )
@@ -61,9 +65,10 @@ def read_exam(exam_id: UUID, response: Response, session: Db, _principal: Reader
 
 @router.get("/patients/{patient_id}/exams")
 @satisfies()
-def list_exams(patient_id: UUID, session: Db, _principal: Reader) -> list[ExamOut]:
-    """List the exams of a patient, latest first."""
-    return [ExamOut.of(exam) for exam in service.exams_of_patient(session, patient_id)]
+def list_exams(patient_id: UUID, session: Db, principal: Reader) -> list[ExamOut]:
+    """List the exams of a patient, latest first; those of other practices only by break-glass."""
+    scope = reach(session, principal, patient_id)
+    return [ExamOut.of(exam) for exam in service.exams_of_patient(session, patient_id, scope)]
 
 
 @router.post("/exams/{exam_id}/events", status_code=200)
@@ -81,6 +86,26 @@ def change_exam_status(
     exam = service.exam_record(session, exam_id, lock=True)
     check(if_match, exam.version)
     service.change_status(session, exam, ExamEvent(body.event), actor=principal.actor)
+    response.headers["ETag"] = tag(exam.version)
+    return ExamOut.of(exam)
+
+
+@router.post("/exams/{exam_id}/owner", status_code=200, summary="Rattacher à un autre cabinet")
+@satisfies()
+def move_exam(
+    exam_id: UUID,
+    body: OwnerIn,
+    response: Response,
+    session: Db,
+    *,
+    principal: Writer,
+    if_match: IfMatch = None,
+) -> ExamOut:
+    """Rattache l'examen à un autre cabinet du site : lui seul le verra désormais. Tracé."""
+    exam = service.exam_record(session, exam_id, lock=True)
+    check(if_match, exam.version)
+    require_practice(session, principal.compartment, body.struct_idnat)
+    compartment.move(session, exam, body.struct_idnat, actor=principal.actor)
     response.headers["ETag"] = tag(exam.version)
     return ExamOut.of(exam)
 

@@ -24,6 +24,7 @@ def _plausible(value: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Practice = Annotated[str, Field(min_length=2, max_length=64)]
 Rpps = Annotated[str, Field(pattern=r"^[0-9]{11}$", description="RPPS, 11 chiffres")]
 
 
@@ -65,6 +66,10 @@ class OrderIn(Body):
     region: Annotated[Coded, Field(description="Région anatomique, SNOMED CT")]
     location: Annotated[Coded, Field(description="Localisation anatomique, SNOMED CT")]
     ccam: Coded | None = None
+    struct_idnat: Practice | None = Field(
+        default=None,
+        description="Cabinet qui réalise l'examen ; sinon le seul pour lequel l'appelant travaille",
+    )
 
     def asked(self) -> Procedure:
         """Return what is asked for, as a value."""
@@ -91,6 +96,7 @@ class ExamOut(BaseModel):
     procedure: str
     series: list[str]
     device: str
+    struct_idnat: str | None = Field(description="Cabinet auquel l'examen est rattaché")
     version: int
 
     @classmethod
@@ -109,6 +115,7 @@ class ExamOut(BaseModel):
             procedure=exam.procedure["procedure"]["label"],
             series=[series["uid"] for series in study.get("series", [])],
             device=study.get("device", ""),
+            struct_idnat=exam.acting_struct_idnat,
             version=exam.version,
         )
 
@@ -121,6 +128,12 @@ StaffEvent = Literal[
     ExamEvent.MISS,
     ExamEvent.STOP,
 ]
+
+
+class OwnerIn(Body):
+    """Le cabinet auquel rattacher l'examen."""
+
+    struct_idnat: Annotated[Practice, Field(description="Identifiant national (Struct_IdNat)")]
 
 
 class ExamEventIn(Body):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.scope import WHOLE, Scope
 from ris.auth.values import Professional
 from ris.core import audit, clock, ids
 from ris.core.audit import Actor
@@ -20,6 +21,7 @@ from ris.core.errors import NotFound
 from ris.core.settings import SiteSettings
 from ris.identity.service import still_open
 from ris.orders.codes import refused
+from ris.orders.compartment import within
 from ris.orders.errors import CodesRefused, ExamNotCompleted, StudyMismatch
 from ris.orders.model import ExamRecord, ImagingOrder, accession_sequence
 from ris.orders.states import ExamEvent, ExamStatus, after
@@ -44,10 +46,12 @@ def place_order(
     site: SiteSettings,
     actor: Actor,
     order_number: str | None = None,
+    practice: str | None = None,
 ) -> ExamRecord:
     """Record an order and its exam; issue AccessionNumber (≤ 16 characters) and StudyInstanceUID.
 
     Without *order_number* (paper request) the RIS issues one under its own OID (workflow.md §2).
+    *practice* is the one it is placed for, None when nobody knows yet.
     Raises `PatientNotFound`, `CodesRefused`.
     """
     still_open(session, patient_id)
@@ -68,7 +72,7 @@ def place_order(
         id=ids.new(),
         order_id=order.id,
         patient_id=patient_id,
-        acting_struct_idnat=actor.acting_struct_idnat,
+        acting_struct_idnat=practice,
         accession_number=accession,
         accession_oid=site.accession_oid,
         study_uid=ids.new_oid(),
@@ -177,9 +181,9 @@ def exam_value(session: Session, exam: ExamRecord) -> Exam:
     )
 
 
-def exams_of_patient(session: Session, patient_id: UUID) -> list[ExamRecord]:
-    """Return the exams of one patient, latest first."""
-    query = select(ExamRecord).where(ExamRecord.patient_id == patient_id)
+def exams_of_patient(session: Session, patient_id: UUID, scope: Scope = WHOLE) -> list[ExamRecord]:
+    """Return the exams of one patient that *scope* shows, latest first."""
+    query = select(ExamRecord).where(ExamRecord.patient_id == patient_id, within(scope))
     return list(session.scalars(query.order_by(ExamRecord.id.desc())))
 
 

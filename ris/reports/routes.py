@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime
 
-from ris.auth.dependencies import Principal, require
+from ris.auth.compartments.scope import PHYSICIANS
+from ris.auth.dependencies import Principal, inside, require
 from ris.auth.errors import RoleDenied
 from ris.auth.rights import Permission
 from ris.core import audit, clock
@@ -37,13 +38,17 @@ _MEDIA = {"n1": "text/xml", "n3": "text/xml", "pdf": "application/pdf"}
 
 @router.post("/reports", status_code=201)
 @satisfies()
-def create_report(body: DraftIn, response: Response, session: Db, principal: Writer) -> ReportOut:
+def create_report(
+    request: Request, body: DraftIn, response: Response, session: Db, principal: Writer
+) -> ReportOut:
     """Open the report of an exam, as a draft (brouillon)."""
+    inside(request, principal, exam_id=body.exam_id)
     report = service.create_draft(
         session,
         body.exam_id,
         title=body.title,
         sections=Sections(**body.sections.given()),
+        practice=principal.compartment.practice if principal.role in PHYSICIANS else None,
         actor=principal.actor,
     )
     return _answer(session, report, response)
@@ -54,7 +59,7 @@ def create_report(body: DraftIn, response: Response, session: Db, principal: Wri
 def review_reports(
     request: Request,
     session: Db,
-    _principal: Reader,
+    principal: Reader,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> list[ReviewItem]:
@@ -67,7 +72,9 @@ def review_reports(
             report,
             overdue=service.is_overdue(report, hours=settings.overdue_after_hours, at=now),
         )
-        for report in service.review(session, since=start, until=until or now)
+        for report in service.review(
+            session, since=start, until=until or now, scope=principal.compartment.exams
+        )
     ]
 
 
@@ -76,6 +83,14 @@ def review_reports(
 def read_report(report_id: UUID, response: Response, session: Db, _principal: Reader) -> ReportOut:
     """Return one report with its status, its versions and its ETag."""
     return _answer(session, service.get(session, report_id), response)
+
+
+@router.get("/exams/{exam_id}/reports", summary="Comptes rendus d'un examen")
+@satisfies()
+def list_reports_of_exam(exam_id: UUID, session: Db, _principal: Reader) -> list[ReportOut]:
+    """Donne les comptes rendus d'un examen, du plus ancien au plus récent."""
+    listed = service.of_exam(session, exam_id)
+    return [ReportOut.of(report, service.versions(session, report)) for report in listed]
 
 
 @router.patch("/reports/{report_id}")

@@ -14,11 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.scope import WHOLE, Scope
 from ris.core import audit, clock
 from ris.core.audit import Actor
 from ris.orders import service as orders
+from ris.orders.compartment import claim
 from ris.rem import satisfies
 from ris.reports.cda.vocabulary import plain
+from ris.reports.compartment import within
 from ris.reports.content import Sections, VersionKind, Visibility
 from ris.reports.errors import NotWritable, ReportExists, ReportNotFound
 from ris.reports.lifecycle import UNSIGNED, Event, State, after
@@ -39,10 +42,17 @@ class Changes:
 
 
 def create_draft(
-    session: Session, exam_id: UUID, *, title: str, sections: Sections, actor: Actor
+    session: Session,
+    exam_id: UUID,
+    *,
+    title: str,
+    sections: Sections,
+    actor: Actor,
+    practice: str | None = None,
 ) -> Report:
     """Open the report of an exam in DRAFT.
 
+    *practice* is that of the radiologist who takes charge: an exam nobody owns becomes its own.
     Raises NotFound for the exam, `ReportExists` when it already has a live report.
     """
     exam = orders.exam_record(session, exam_id)
@@ -64,6 +74,7 @@ def create_draft(
         if "uq_report_live_exam" not in str(error.orig):
             raise
         raise ReportExists("Ouvrez le compte rendu existant de cet examen.") from error
+    claim(session, exam, practice, actor=actor)
     _record(session, report, "report.created", actor)
     return report
 
@@ -196,6 +207,13 @@ def sections_of(report: Report) -> Sections:
     return replace(Sections(), **report.sections)
 
 
+def of_exam(session: Session, exam_id: UUID) -> list[Report]:
+    """Return every report of an exam, given up ones included, oldest first; raises NotFound."""
+    orders.exam_record(session, exam_id)
+    query = select(Report).where(Report.exam_id == exam_id)
+    return list(session.scalars(query.order_by(Report.created_at, Report.id)))
+
+
 def current_version(session: Session, report: Report) -> DocumentVersion | None:
     """Return the last signed version, or None before the first signature."""
     return session.scalar(
@@ -213,10 +231,15 @@ def versions(session: Session, report: Report) -> list[DocumentVersion]:
 
 
 @satisfies("RIS.CRR.05")
-def review(session: Session, *, since: datetime, until: datetime) -> list[Report]:
-    """Return the reports not yet validated that were opened in [*since*, *until*], oldest first."""
+def review(
+    session: Session, *, since: datetime, until: datetime, scope: Scope = WHOLE
+) -> list[Report]:
+    """Return the reports not yet validated that were opened in [*since*, *until*], oldest first.
+
+    Only those of the practices in *scope*.
+    """
     chosen = select(Report).where(
-        Report.status.in_(UNSIGNED), Report.created_at.between(since, until)
+        Report.status.in_(UNSIGNED), Report.created_at.between(since, until), within(scope)
     )
     return list(session.scalars(chosen.order_by(Report.created_at, Report.id)))
 

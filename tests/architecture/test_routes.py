@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
 from ris import app as root
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Permission, Role, permissions_of
 from ris.core import ids
@@ -133,6 +134,7 @@ def test_a_role_enters_only_where_the_matrix_says_so(product: Product, role: Rol
         actor=Actor(role=role, request_id=str(ids.new())),
         acr="eidas1",
         auth_time=datetime.now(UTC),
+        compartment=OPEN,
     )
     product.app.dependency_overrides[current_session] = lambda: principal
     refused = [door for door in CLOSED if door.permissions[0] not in principal.permissions]

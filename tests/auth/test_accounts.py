@@ -29,6 +29,7 @@ from ris.sandbox.psc_people import (
     RADIOLOGIST_A,
     RADIOLOGIST_B,
     RADIOLOGIST_TWO_SITES,
+    SECRETARY,
     TECHNOLOGIST,
 )
 
@@ -137,6 +138,36 @@ def test_an_operator_declares_the_scm_of_the_site_and_may_correct_it(
         assert [line.detail["scm"] for line in lines] == [True, False]
     refused = run.invoke(cli, ["structures", "declare", "300000000993015", "CLE FAUSSE"])
     assert isinstance(refused.exception, Invalid)
+
+
+def test_an_operator_attaches_people_to_practices_and_is_told_who_has_none(
+    database: Database, tmp_path: Path
+) -> None:
+    Keyring.generate(tmp_path / "keyring.json")
+    env = {
+        "RIS_ENVIRONMENT": "test",
+        "RIS_DATABASE_URL": database.url,
+        "RIS_KEYRING": str(tmp_path / "keyring.json"),
+    }
+    clerk, (one, other) = SECRETARY.ps_idnat, ("499700993001004", "499700993019014")
+    with database.transaction() as session:
+        accounts.grant(session, clerk, Role.SECRETARY)
+
+    def ran(*words: str) -> str:
+        done = CliRunner(env=env).invoke(cli, ["structures", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert clerk not in ran("declare", one, "CABINET A")
+    assert clerk in ran("declare", other, "CABINET B"), "practices are kept apart from now on"
+    ran("attach", one, clerk, "--until", "2030-01-31")
+    assert f"{clerk}  SECRETARY jusqu'au 31/01/2030" in ran("list")
+    assert clerk not in ran("declare", other, "CABINET B")
+    assert "1 rattachement" in ran("detach", one, clerk)
+    assert clerk in ran("declare", other, "CABINET B")
+    assert ran("adopt", one) == f"0 examen(s) rattaché(s) à {one}.\n"
+    unknown = CliRunner(env=env).invoke(cli, ["structures", "attach", "499700993027009", clerk])
+    assert isinstance(unknown.exception, NotFound)
 
 
 def test_a_situation_psc_no_longer_lists_is_ended_and_comes_back(session: Session) -> None:

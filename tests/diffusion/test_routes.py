@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.auth.settings import AuthSettings
@@ -46,6 +47,7 @@ def radiologist(full: Bench) -> Principal:
         actor=full.actor,
         acr="eidas1",
         auth_time=clock.now(),
+        compartment=OPEN,
     )
 
 

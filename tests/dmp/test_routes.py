@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.auth.service import SignInDesk
@@ -54,6 +55,7 @@ class Site:
             actor=Actor(role=self.role),
             acr="eidas1",
             auth_time=datetime.now(UTC),
+            compartment=OPEN,
         )
 
 

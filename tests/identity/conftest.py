@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 import ris.app  # noqa: F401 - every table of the product: a merge walks them all
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Permission, Role, permissions_of
 from ris.auth.service import SignInDesk
@@ -135,6 +136,7 @@ def principal(
         actor=Actor(account_id=account, ps_idnat="899700218896", role=role.value),
         acr="eidas1",
         auth_time=datetime.now(UTC),
+        compartment=OPEN,
     )
 
 

@@ -146,7 +146,7 @@ def sending(feature: IdentityFeature) -> IdentityFeature:
     gone = Sent(clock.now(), UUID(int=7), UUID(int=8), "dmp", "delivered", with_ins=True)
     asked: list[date] = []
 
-    def since(_session: object, _patient: UUID, day: date) -> list[Sent]:
+    def since(_session: object, _patient: UUID, day: date, _scope: object) -> list[Sent]:
         asked.append(day)
         return [gone] if day <= date(2026, 3, 2) else []
 

@@ -99,7 +99,7 @@ class Life:
             (TECHNOLOGIST, Role.TECHNOLOGIST), (ADMINISTRATOR, Role.ADMIN_SECURITY),
             (IDENTITY_OFFICER, Role.AUDITOR),
         ):  # fmt: skip
-            self.people[person.ps_idnat] = self.product.admitted(person, role)
+            self.people[person.ps_idnat] = self.product.signed_in(role, person)
         self.choose(C, practice(C))
 
     def at(self, person: Person) -> httpx.Client:

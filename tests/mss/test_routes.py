@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.core import ids
@@ -55,6 +56,7 @@ def api(bench: Bench) -> Iterator[Api]:
         permissions=permissions_of(Role.SECRETARY), situation_id=None, professional=None,
         actor=Actor(account_id=account, role="SECRETARY"), acr="eidas1",
         auth_time=datetime.now(UTC),
+        compartment=OPEN,
     )  # fmt: skip
     told: list[UUID] = []
     app = FastAPI()

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.core import clock, ids
@@ -90,6 +91,7 @@ def principal(bench: Bench) -> Principal:
         actor=bench.actor,
         acr="eidas1",
         auth_time=clock.now(),
+        compartment=OPEN,
     )
 
 

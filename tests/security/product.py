@@ -46,13 +46,9 @@ class Product:
     url: str
     stack: ExitStack = field(repr=False)
 
-    def signed_in(self, role: Role) -> httpx.Client:
+    def signed_in(self, role: Role, person: Person | None = None) -> httpx.Client:
         """A client of *role*: session cookie and CSRF token in place."""
-        return self.admitted(PERSON_OF[role], role)
-
-    def admitted(self, person: Person, role: Role) -> httpx.Client:
-        """A client of *person*, who is granted *role*."""
-        token = session_of(self.runtime, person, role)
+        token = session_of(self.runtime, role, person)
         name = cookies.name_of(cookies.SESSION, secure=self.runtime.settings.auth.cookie_secure)
         return self.stack.enter_context(
             httpx.Client(
@@ -78,8 +74,9 @@ def running(database: Database, settings: root.Settings) -> Iterator[Product]:
         yield Product(application, runtime, url, stack)
 
 
-def session_of(runtime: root.Runtime, person: Person, role: Role) -> str:
-    """Open a session for *person*, granted *role*; return the secret of its cookie."""
+def session_of(runtime: root.Runtime, role: Role, person: Person | None = None) -> str:
+    """Open a session for a person of *role*; return the secret of its cookie."""
+    person = person or PERSON_OF[role]
     told = userinfo.parse(person.userinfo())
     claims: dict[str, Any] = {"acr": "eidas1", "amr": ["pwd"]}
     with runtime.database.transaction() as session:

@@ -12,6 +12,7 @@ from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.identity.bulk import service as bulk
 from ris.identity.bulk.model import BatchState, InsiBatch
+from ris.identity.compartment import visible
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi.desk import CallIn, calling
 from ris.identity.insi.values import CallMode
@@ -90,9 +91,13 @@ def list_batches(session: Db, _principal: InsiCaller) -> list[BatchOut]:
 
 @router.get("/insi-batches/{batch_id}", summary="Une vérification INSi en masse")
 @satisfies("RIS.INS.42")
-def read_batch(batch_id: UUID, session: Db, _principal: InsiCaller) -> BatchDetailOut:
+def read_batch(
+    request: Request, batch_id: UUID, session: Db, principal: InsiCaller
+) -> BatchDetailOut:
     """Donne une vérification en masse, identité par identité."""
-    batch, items = bulk.seen(session, batch_id)
+    feature: IdentityFeature = request.app.state.identity
+    shown = visible(feature, principal.compartment.patients)
+    batch, items = bulk.seen(session, batch_id, shown)
     listed = [BatchItemOut.model_validate(item) for item in items]
     return BatchDetailOut(**_shown(session, batch).model_dump(), items=listed)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.identity.bulk.model import OPEN, BatchState, InsiBatch, InsiBatchItem
+from ris.identity.compartment import Visible, everybody
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi.errors import (
     BatchEmpty,
@@ -109,12 +110,15 @@ def listed(session: Session, *, limit: int = 50) -> Sequence[InsiBatch]:
     return session.scalars(ordered.limit(limit)).all()
 
 
-def seen(session: Session, batch_id: UUID) -> tuple[InsiBatch, Sequence[InsiBatchItem]]:
-    """Return a batch and its identities by rank; raises `BatchNotFound`."""
+def seen(
+    session: Session, batch_id: UUID, visible: Visible = everybody
+) -> tuple[InsiBatch, Sequence[InsiBatchItem]]:
+    """Return a batch and its *visible* identities by rank; raises `BatchNotFound`."""
     batch = session.get(InsiBatch, batch_id)
     if batch is None:
         raise BatchNotFound
-    items = select(InsiBatchItem).where(InsiBatchItem.batch_id == batch_id)
+    items = select(InsiBatchItem).join(Patient, Patient.id == InsiBatchItem.patient_id)
+    items = items.where(InsiBatchItem.batch_id == batch_id, visible(Patient))
     return batch, session.scalars(items.order_by(InsiBatchItem.rank)).all()
 
 

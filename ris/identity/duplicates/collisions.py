@@ -14,9 +14,11 @@ from ris.core import clock
 from ris.core.audit import Actor, record
 from ris.core.errors import Stale
 from ris.identity import service, validation
+from ris.identity.compartment import Visible, everybody
 from ris.identity.duplicates.merge_model import CollisionState, IdentityCollision
 from ris.identity.errors import CollisionExists, CollisionNotFound, CollisionSettled, ReasonRequired
 from ris.identity.feature import IdentityFeature
+from ris.identity.model import Patient
 from ris.identity.review import marks
 from ris.identity.review.reasons import ReviewReason
 from ris.identity.values import Attribute
@@ -105,11 +107,15 @@ def get(session: Session, collision_id: UUID) -> IdentityCollision:
 
 
 def listed(
-    session: Session, state: CollisionState, paging: PageQuery
+    session: Session, state: CollisionState, paging: PageQuery, visible: Visible = everybody
 ) -> tuple[list[IdentityCollision], str | None]:
-    """Return the collisions of this state, oldest first, and the cursor of the next page."""
+    """Return the collisions of this state, oldest first, and the cursor of the next page.
+
+    Only those of *visible* records.
+    """
     at, key = IdentityCollision.declared_at, IdentityCollision.id
-    query = select(IdentityCollision).where(IdentityCollision.state == state)
+    query = select(IdentityCollision).join(Patient, Patient.id == IdentityCollision.patient_id)
+    query = query.where(IdentityCollision.state == state, visible(Patient))
     if paging.after is not None:
         query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
     rows = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()

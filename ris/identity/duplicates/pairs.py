@@ -14,6 +14,7 @@ from ris.core import clock
 from ris.core.audit import SYSTEM, Actor, record
 from ris.core.errors import Stale
 from ris.identity import service, validation
+from ris.identity.compartment import Visible, everybody
 from ris.identity.duplicates.likeness import SAME_INS, THRESHOLD, Score, score
 from ris.identity.duplicates.merge_model import DuplicateDecision, DuplicatePair, PairState
 from ris.identity.errors import MergeRefused
@@ -52,14 +53,19 @@ class Place:
     high_id: UUID
 
 
-def suspects(session: Session, patient_id: UUID) -> tuple[Suspect, ...]:
-    """Return the suspected duplicates of a record, most alike first; settled homonyms left out."""
+def suspects(
+    session: Session, patient_id: UUID, visible: Visible = everybody
+) -> tuple[Suspect, ...]:
+    """Return the suspected duplicates of a record that are *visible*, most alike first.
+
+    Settled homonyms are left out.
+    """
     patient = service.get(session, patient_id)
     said = _said(session, patient.id)
     alike_born = Patient.birth_date == patient.birth_date
     others = or_(alike_born, Patient.id.in_(list(said)))
     query = select(Patient).where(
-        others, Patient.id != patient.id, Patient.merged_into_id.is_(None)
+        others, Patient.id != patient.id, Patient.merged_into_id.is_(None), visible(Patient)
     )
     found = []
     for other in session.scalars(query):
@@ -72,9 +78,16 @@ def suspects(session: Session, patient_id: UUID) -> tuple[Suspect, ...]:
 
 
 def worklist(
-    session: Session, state: PairState, limit: int, after: Place | None
+    session: Session,
+    state: PairState,
+    limit: int,
+    after: Place | None,
+    visible: Visible = everybody,
 ) -> tuple[Listed, ...]:
-    """Return the pairs of this state, most alike first; pairs of an absorbed record left out."""
+    """Return the pairs of this state, most alike first; pairs of an absorbed record left out.
+
+    Both records must be *visible*.
+    """
     low, high = aliased(Patient), aliased(Patient)
     order = (-DuplicatePair.score, DuplicatePair.low_id, DuplicatePair.high_id)
     query = (
@@ -83,6 +96,7 @@ def worklist(
         .join(high, high.id == DuplicatePair.high_id)
         .where(DuplicatePair.state == state)
         .where(low.merged_into_id.is_(None), high.merged_into_id.is_(None))
+        .where(visible(low), visible(high))
     )
     if after is not None:
         query = query.where(tuple_(*order) > tuple_(-after.score, after.low_id, after.high_id))

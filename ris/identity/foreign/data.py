@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from ris.core import clock
 from ris.core.audit import SYSTEM, Actor, record
+from ris.identity.compartment import Visible, everybody
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign.model import ForeignData, ForeignIdentity, ForeignState, HeldState
+from ris.identity.model import Patient
 from ris.rem import satisfies
 from ris.web.pages import PageQuery
 
@@ -88,11 +90,16 @@ def released(session: Session, *, limit: int = 100) -> tuple[ForeignData, ...]:
 
 
 def listed(
-    session: Session, state: HeldState, paging: PageQuery
+    session: Session, state: HeldState, paging: PageQuery, visible: Visible = everybody
 ) -> tuple[Sequence[ForeignData], str | None]:
-    """Return the data in *state*, oldest first, and the cursor of the next page."""
+    """Return the data in *state* of *visible* records, oldest first, and the next cursor."""
     at, key = ForeignData.held_at, ForeignData.id
-    query = select(ForeignData).where(ForeignData.state == state)
+    query = (
+        select(ForeignData)
+        .join(ForeignIdentity, ForeignIdentity.id == ForeignData.foreign_id)
+        .join(Patient, Patient.id == ForeignIdentity.patient_id)
+        .where(ForeignData.state == state, visible(Patient))
+    )
     if paging.after is not None:
         query = query.where(tuple_(at, key) > tuple_(*paging.instant_and_id()))
     found = session.scalars(query.order_by(at, key).limit(paging.limit + 1)).all()

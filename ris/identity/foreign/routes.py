@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import StringConstraints
 
+from ris.identity.compartment import visible
 from ris.identity.foreign import data as foreign_data
 from ris.identity.foreign import trust
 from ris.identity.foreign import worklist as foreign_worklist
@@ -18,7 +19,7 @@ from ris.identity.foreign.schemas import (
     HeldDecisionIn,
     HeldOut,
 )
-from ris.identity.route_inputs import Reader, Superuser, Validator
+from ris.identity.route_inputs import Feature, Reader, Superuser, Validator
 from ris.rem import satisfies
 from ris.web.idempotency import Once
 from ris.web.pages import Page, Paging, link
@@ -73,6 +74,7 @@ def list_foreign(
     request: Request,
     response: Response,
     session: Db,
+    feature: Feature,
     principal: Reader,
     paging: Paging,
     state: Annotated[
@@ -84,8 +86,9 @@ def list_foreign(
     ] = None,
 ) -> Page[ForeignOut]:
     """Donne les INS reçues d'ailleurs à revoir (ou dans les états demandés), sans matricule."""
+    seen = visible(feature, principal.compartment.patients)
     rows, following = foreign_worklist.listed(
-        session, state, paging, errors=error or (), actor=principal.actor
+        session, state, paging, errors=error or (), visible=seen, actor=principal.actor
     )
     link(request, response, following)
     return Page(items=[ForeignOut.model_validate(row) for row in rows], next=following)
@@ -137,12 +140,14 @@ def list_held(
     request: Request,
     response: Response,
     session: Db,
-    _principal: Reader,
+    feature: Feature,
+    principal: Reader,
     paging: Paging,
     state: Annotated[HeldState, Query(description="État voulu")] = HeldState.HELD,
 ) -> Page[HeldOut]:
     """Donne les données de santé non classées, en attente d'une identité vérifiée."""
-    rows, following = foreign_data.listed(session, state, paging)
+    seen = visible(feature, principal.compartment.patients)
+    rows, following = foreign_data.listed(session, state, paging, seen)
     link(request, response, following)
     return Page(items=[HeldOut.model_validate(row) for row in rows], next=following)
 

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from ris.core import clock
 from ris.core.audit import Actor, record
+from ris.identity.compartment import Visible, everybody
 from ris.identity.errors import ForeignDataDecided, ForeignNotFound
 from ris.identity.foreign.model import ForeignIdentity, ForeignState
+from ris.identity.model import Patient
 from ris.rem import satisfies
 from ris.web.pages import PageQuery
 
@@ -24,14 +26,17 @@ def listed(
     paging: PageQuery,
     *,
     errors: Collection[str] = (),
+    visible: Visible = everybody,
     actor: Actor,
 ) -> tuple[Sequence[ForeignIdentity], str | None]:
     """Return the verifications in *states*, oldest first, and the cursor of the next page.
 
-    Without *states*, those that a person must look at; *errors* keeps those of one of these codes.
+    Without *states*, those that a person must look at; *errors* keeps those of one of these codes;
+    only those of *visible* records.
     """
     at, key = ForeignIdentity.received_at, ForeignIdentity.id
-    query = select(ForeignIdentity).where(ForeignIdentity.state.in_(states or TO_REVIEW))
+    query = select(ForeignIdentity).join(Patient, Patient.id == ForeignIdentity.patient_id)
+    query = query.where(ForeignIdentity.state.in_(states or TO_REVIEW), visible(Patient))
     if errors:
         query = query.where(ForeignIdentity.error.in_(errors))
     if paging.after is not None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from ris.auth.compartments.errors import StructureDenied
 from ris.auth.dependencies import Principal
 from ris.core import clock, ids
 from ris.core.audit import Actor
@@ -124,12 +125,15 @@ def calling(
 ) -> Calling:
     """Return who calls INSi for *principal*: a practice, or his own *card* where he used it.
 
-    Raises as `insi_caller.choose`, `InsiCardOff`, `InsiCardRefused`.
+    Raises as `insi_caller.choose`, `InsiCardOff`, `InsiCardRefused`, and `StructureDenied` when the
+    responsible's practice is one that *principal* does not work for.
     """
     named = asked.responsible
     responsible = Responsible(named.ps_idnat, named.struct_idnat) if named else None
     insi = feature.settings.insi
     chosen = choose(session, insi, principal.professional, responsible)
+    if responsible and not principal.compartment.exams.sees(chosen.caller.structure):
+        raise StructureDenied("Vous ne travaillez pas pour le cabinet de ce professionnel.")
     caller = _with_card(chosen.caller, feature, principal, card) if card else chosen.caller
     actor = replace(principal.actor, acting_struct_idnat=caller.structure)
     if chosen.account_id:

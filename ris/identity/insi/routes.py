@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ris.auth.dependencies import Principal
@@ -16,6 +17,7 @@ from ris.auth.rights import Permission
 from ris.core.db import Database
 from ris.core.errors import RisError
 from ris.identity import journals, schemas, service
+from ris.identity.compartment import visible
 from ris.identity.duplicates import pairs as duplicates
 from ris.identity.errors import InsAlreadyAttached
 from ris.identity.feature import IdentityFeature
@@ -24,6 +26,7 @@ from ris.identity.insi import schemas as insi_schemas
 from ris.identity.insi.desk import Calling, CardCallIn, calling
 from ris.identity.insi.values import Query as InsiQuery
 from ris.identity.insi.values import Subject
+from ris.identity.model import Patient
 from ris.identity.route_inputs import Feature, InsiCaller, Version, etag, kept
 from ris.identity.rules import ins_to_output
 from ris.rem import satisfies
@@ -146,7 +149,7 @@ def decide_insi(
 
     Accepter importe matricule, OID et traits stricts : provisoire devient récupérée, validée
     devient qualifiée. L'INS déjà portée par un autre dossier (409 `INS_ALREADY_ATTACHED`, `ipp` le
-    nomme) met la paire dans la liste des doublons à traiter.
+    nomme s'il est visible de l'appelant) met la paire dans la liste des doublons à traiter.
     """
 
     def effect(session: Session) -> schemas.PatientOut:
@@ -178,6 +181,9 @@ def decide_insi(
     except InsAlreadyAttached as refusal:
         with database.transaction() as session:
             duplicates.note_same_ins(session, patient_id, refusal.extensions["ipp"])
+            shown = _shows(session, feature, principal, refusal.extensions["ipp"])
+        if not shown:  # the identity officer is told; the desk hears of no record it may not see
+            raise InsAlreadyAttached from None
         raise
 
 
@@ -214,6 +220,11 @@ def read_insi_call(call_id: UUID, session: Db, principal: InsiCaller) -> insi_sc
     if made.ins is not None:
         service.note_ins_shown(session, patient, actor=principal.actor)
     return made
+
+
+def _shows(session: Session, feature: IdentityFeature, principal: Principal, ipp: str) -> bool:
+    seen = visible(feature, principal.compartment.patients)(Patient)
+    return session.scalar(select(Patient.id).where(Patient.ipp == ipp, seen)) is not None
 
 
 class _Act:

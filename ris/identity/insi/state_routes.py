@@ -97,9 +97,13 @@ def read_insi(request: Request, session: Db, _principal: InsiCaller) -> InsiOut:
 
 @router.get("/insi/practices", summary="Cabinets qui peuvent appeler INSi")
 @satisfies("RIS.AUTH.02")
-def list_practices(session: Db, _principal: InsiCaller) -> list[PracticeOut]:
+def list_practices(session: Db, principal: InsiCaller) -> list[PracticeOut]:
     """Donne les cabinets au nom desquels un secrétariat peut appeler INSi, et leurs titulaires."""
-    return [PracticeOut.model_validate(one) for one in insi_caller.practices(session)]
+    return [
+        PracticeOut.model_validate(one)
+        for one in insi_caller.practices(session)
+        if principal.compartment.exams.sees(one.struct_idnat)
+    ]
 
 
 @router.post(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ris.core.audit import Actor, record
 from ris.identity import service
+from ris.identity.compartment import Visible, everybody
 from ris.identity.errors import DatamatrixNotFound, DatamatrixSeveral
 from ris.identity.feature import IdentityFeature
 from ris.identity.insi.comparison import TraitComparison, compare
@@ -44,16 +45,21 @@ class Proposal:
 
 
 def propose(
-    session: Session, feature: IdentityFeature, texts: Iterable[str], *, actor: Actor
+    session: Session,
+    feature: IdentityFeature,
+    texts: Iterable[str],
+    *,
+    visible: Visible = everybody,
+    actor: Actor,
 ) -> Proposal:
-    """Return what the symbols of one paper lead to, and journal the reading.
+    """Return what the symbols of one paper lead to, among *visible* records; journal the reading.
 
     Symbols that are no datamatrix INS are passed over. Raises `DatamatrixNotFound`,
     `DatamatrixSeveral` (two persons on one paper), and what `datamatrix.read` raises.
     """
     claim = _the_one(tuple(texts), production=feature.production)
     typed = claim.given.typed
-    matches = tuple(_matches(session, feature, claim))
+    matches = tuple(_matches(session, feature, claim, visible))
     detail = {
         "alerts": list(claim.alerts),
         "found": len(matches),
@@ -73,22 +79,28 @@ def _the_one(texts: tuple[str, ...], *, production: bool) -> Claim:
     return claims.pop()
 
 
-def _matches(session: Session, feature: IdentityFeature, claim: Claim) -> Iterable[Match]:
+def _matches(
+    session: Session, feature: IdentityFeature, claim: Claim, visible: Visible
+) -> Iterable[Match]:
     told = claim.given.typed
     claimed = InsiTraits(
         told.birth_family, told.birth_given_names, told.sex, told.birth_date, told.birth_place
     )
-    for patient in _records(session, feature, claim):
+    for patient in _records(session, feature, claim, visible):
         same = claim.ins is not None and patient.identity.ins == claim.ins
         yield Match(patient, same, compare(patient.traits, claimed))
 
 
-def _records(session: Session, feature: IdentityFeature, claim: Claim) -> list[Patient]:
+def _records(
+    session: Session, feature: IdentityFeature, claim: Claim, visible: Visible
+) -> list[Patient]:
     """Return the record that holds the INS, then those of that birth date and birth name."""
     holder = []
     if claim.ins is not None:
         query = select(Patient).where(
-            Patient.ins_matricule == claim.ins.matricule, Patient.ins_oid == claim.ins.oid
+            Patient.ins_matricule == claim.ins.matricule,
+            Patient.ins_oid == claim.ins.oid,
+            visible(Patient),
         )
         holder = list(session.scalars(query))
     told = claim.given.typed
@@ -97,7 +109,8 @@ def _records(session: Session, feature: IdentityFeature, claim: Claim) -> list[P
     except ValueError:
         return holder
     wanted = Criteria(birth_date=born, name=_letters(feature, told.birth_family))
-    alike = search(session, wanted, feature.settings, Slice(_SHOWN)).patients
+    part, within = Slice(_SHOWN), visible(Patient)
+    alike = search(session, wanted, feature.settings, part, within=within).patients
     return [*holder, *(one for one in alike if one not in holder)]
 
 

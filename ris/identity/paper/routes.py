@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from ris.identity import schemas, service
+from ris.identity.compartment import visible
 from ris.identity.errors import ScanTooLarge
 from ris.identity.insi.schemas import ComparisonOut
 from ris.identity.matricule import nature_of
@@ -110,7 +111,8 @@ def parse_datamatrix(
     INSi et par un titre présenté. Erreurs 422 : `DMX_HEADER`, `DMX_VERSION`, `DMX_FIELD`,
     `DMX_INCOMPLETE`.
     """
-    made = propose(session, feature, [body.text], actor=principal.actor)
+    seen = visible(feature, principal.compartment.patients)
+    made = propose(session, feature, [body.text], visible=seen, actor=principal.actor)
     return _shown(session, feature, principal, made)
 
 
@@ -138,7 +140,8 @@ def scan_datamatrix(
     413 `SCAN_TOO_LARGE` ou `SCAN_TOO_DETAILED`, 415 `SCAN_TYPE_REFUSED`, 422 `SCAN_UNREADABLE`,
     `DMX_NOT_FOUND`, `DMX_SEVERAL`.
     """
-    made = propose(session, feature, scan.symbols(content), actor=principal.actor)
+    seen, symbols = visible(feature, principal.compartment.patients), scan.symbols(content)
+    made = propose(session, feature, symbols, visible=seen, actor=principal.actor)
     return _shown(session, feature, principal, made)
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from ris.identity import schemas
+from ris.identity.compartment import visible
+from ris.identity.model import Patient
 from ris.identity.review import worklist
 from ris.identity.review.reasons import ReviewReason
 from ris.identity.route_inputs import Feature, Reader, Validator, Version, etag, kept
@@ -44,7 +46,10 @@ def read_identity_worklist(
     Une recherche d'INS sans résultat, ou qui en trouve plusieurs, n'y mène pas : elle ne change
     rien au dossier. Les INS reçues d'ailleurs ont leur propre liste (`/v1/foreign-identities`).
     """
-    rows, following = worklist.listed(session, reason or (), paging, actor=principal.actor)
+    within = visible(feature, principal.compartment.patients)(Patient)
+    rows, following = worklist.listed(
+        session, reason or (), paging, within=within, actor=principal.actor
+    )
     link(request, response, following)
     extra = feature.settings.banner
     return Page(items=[schemas.shown(row, extra, ins_right=False) for row in rows], next=following)

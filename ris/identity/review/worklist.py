@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -20,13 +20,18 @@ from ris.web.pages import PageQuery
 
 @satisfies("RIS.INS.43")
 def listed(
-    session: Session, reasons: Collection[ReviewReason], paging: PageQuery, *, actor: Actor
+    session: Session,
+    reasons: Collection[ReviewReason],
+    paging: PageQuery,
+    *,
+    within: ColumnElement[bool],
+    actor: Actor,
 ) -> tuple[Sequence[Patient], str | None]:
     """Return the identities that wait for one of *reasons* (none given: any), oldest change first.
 
-    With them, the cursor of the next page.
+    Only those kept *within*. With them, the cursor of the next page.
     """
-    query = select(Patient).where(Patient.review != {})
+    query = select(Patient).where(Patient.review != {}, within)
     if reasons:
         query = query.where(Patient.review.has_any(array([one.value for one in reasons])))
     at, key = Patient.updated_at, Patient.id

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.identity import service
+from ris.identity.compartment import visible
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
 from ris.identity.search import Found
@@ -98,5 +99,8 @@ def _found(
         _ins_reader(request, principal)
     if wanted.nothing:
         return Found((), more=False)
-    found = service.find(session, wanted.criteria, feature.settings, actor=principal.actor)
+    within = visible(feature, principal.compartment.patients)(Patient)
+    found = service.find(
+        session, wanted.criteria, feature.settings, within=within, actor=principal.actor
+    )
     return search.kept(found, wanted)

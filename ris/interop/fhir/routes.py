@@ -11,6 +11,8 @@ from ris.auth.dependencies import Principal, require
 from ris.auth.rights import Permission
 from ris.core.errors import Stale
 from ris.identity import service
+from ris.identity.compartment import visible
+from ris.identity.duplicates.twins import note_hidden_twins
 from ris.identity.errors import PatientNotFound
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
@@ -143,9 +145,16 @@ def create_fhir_patient(
     asked = reading_patient.read(told, reading_patient.blank(), production=feature.production)
 
     def effect() -> Resource:
+        seen = principal.compartment
         made = service.create(
-            session, feature, asked.typed(), asked.contact(), actor=principal.actor
+            session,
+            feature,
+            asked.typed(),
+            asked.contact(),
+            practice=seen.practice,
+            actor=principal.actor,
         )
+        note_hidden_twins(session, made, visible(feature, seen.patients))
         return Resource(showing.shown(request, session, made, ins_right=False))
 
     def headers(made: object) -> dict[str, str]:

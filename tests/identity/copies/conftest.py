@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from ris.app import ACTIVITIES
+from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
 from ris.auth.service import SignInDesk
@@ -112,6 +113,7 @@ def door(site: Site) -> Iterator[Door]:
                 permissions=permissions_of(role), situation_id=None, professional=None,
                 actor=replace(ACTOR, role=role.value), acr="eidas1",
                 auth_time=clock.now() - signed_in,
+                compartment=OPEN,
             )  # fmt: skip
             app = FastAPI()
             problems.install(app)
