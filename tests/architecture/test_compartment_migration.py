@@ -12,15 +12,16 @@ FILL = f"""
 set session_replication_role = replica;
 insert into structure (id, struct_idnat, name, is_scm, created_at)
   values (gen_random_uuid(), '{SCM}', 'SCM', true, now());
-insert into account (id, ps_idnat, family, given, role, identity_habilitated, status, created_at)
+insert into account (id, ps_idnat, family, given, role, identity_habilitated, status, created_at,
+    version)
   values ('00000000-0000-7000-8000-0000000000a1', 'DR', '', '', 'RADIOLOGIST', false, 'ACTIVE',
-    now()), ('00000000-0000-7000-8000-0000000000a2', 'TECH', '', '', 'TECHNOLOGIST', false,
-    'ACTIVE', now());
+    now(), 1), ('00000000-0000-7000-8000-0000000000a2', 'TECH', '', '', 'TECHNOLOGIST', false,
+    'ACTIVE', now(), 1);
 insert into situation (id, account_id, profession, category, specialty, place, mode, sector,
     struct_idnat, struct_valid, technical_id, name, address, phone, family, given, title,
-    first_seen, last_seen)
+    first_seen, last_seen, source)
   select s.id::uuid, s.account::uuid, '10', 'C', '', '', '', '', s.struct, true, '', '', '{{}}', '',
-    '', '', '', now(), now() from (values
+    '', '', '', now(), now(), 'PSC' from (values
     ('00000000-0000-7000-8000-0000000000b1', '00000000-0000-7000-8000-0000000000a1', '{A}'),
     ('00000000-0000-7000-8000-0000000000b2', '00000000-0000-7000-8000-0000000000a2', '{SCM}'))
     as s(id, account, struct);

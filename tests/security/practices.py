@@ -1,13 +1,19 @@
 """A site of two practices and their SCM: who works there, and what each practice has."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 
 from ris.auth import structures
 from ris.auth.compartments import members
+from ris.auth.manual import service as manual
+from ris.auth.manual.service import Wanted
 from ris.auth.rights import Role
+from ris.core import clock
+from ris.core.audit import SYSTEM
 from ris.sandbox.psc_people import (
     RADIOLOGIST_A,
     RADIOLOGIST_B,
@@ -53,6 +59,20 @@ def attach(product: Product, person: Person, struct_idnat: str) -> None:
     """Make *person* a member of a structure."""
     with product.runtime.database.transaction() as session:
         members.add(session, structures.served(session, struct_idnat).id, person.ps_idnat)
+
+
+def replaces(product: Product, doctor: httpx.Client, struct_idnat: str) -> None:
+    """Let *doctor* exercise for a day in a practice of the site, and act there from now on."""
+    told = job.got(doctor.get("/v1/session"), 200)
+    since = clock.now()
+    wanted = Wanted(struct_idnat, since, since + timedelta(days=1))
+    with product.runtime.database.transaction() as session:
+        given = manual.give(
+            session, UUID(told["account_id"]), wanted, actor=SYSTEM, longest=timedelta(days=2)
+        ).id
+    answer = doctor.post("/v1/session/situation", json={"situation_id": str(given)})
+    assert answer.status_code == 204, answer.text
+    doctor.headers["X-CSRF-Token"] = doctor.get("/v1/session").json()["csrf_token"]
 
 
 def opened(product: Product) -> Practices:

@@ -40,6 +40,9 @@ HARMLESS = {
     "{batch_id}",  # its list of identities keeps to what the caller sees
     "{merge_id}", "{outbox_id}", "{message_id}",  # the identity officer's or the administrator's
     "{break_glass_id}",  # the review keeps to the practices concerned
+    "{account_id}", "{situation_id}", "{alert_id}", "{conflict_id}",  # the administrator's
+    "{delegation_id}",  # one's own
+    "{reason}",
 }  # fmt: skip
 # their routes are about what lies beyond the compartments: they check by themselves
 BEYOND = {Permission.BREAK_GLASS, Permission.BREAK_GLASS_REVIEW}
@@ -119,6 +122,7 @@ def test_every_id_in_a_body_or_a_query_is_one_a_test_speaks_of() -> None:
         ("post", "/v1/patients/{patient_id}/insi-acceptance", "retrieval_id"),  # of this patient
         ("post", "/v1/patients/{patient_id}/identity-copies", "document_id"),  # of this patient
         ("post", "/v1/session/situation", "situation_id"),
+        ("post", "/v1/delegations", "delegate_id"),  # a colleague, no patient
         ("post", "/v1/insi/card-assertions", "billing_id"),  # a number of the caller's card
     }
 
@@ -292,6 +296,9 @@ def test_a_report_leaves_under_the_practice_of_its_exam_a_replacement_being_its_
         session.execute(text("update structure_member set valid_to = now() where true"))
     assert job.sign(doctor, report).status_code == 403
     practices.attach(site.product, practices.RADIOLOGIST_A, B)
+    still = job.sign(doctor, report)  # a member sees; only a situation there signs
+    assert (still.status_code, still.json()["code"]) == (409, "OWNER_DIFFERS")
+    practices.replaces(site.product, doctor, B)
     signed = job.got(job.sign(doctor, report), 201)
     with site.product.runtime.database.transaction() as session:
         version = session.scalars(select(DocumentVersion)).one()
@@ -501,7 +508,7 @@ def test_an_ins_already_held_elsewhere_names_no_record(strict: Practices) -> Non
 def listed_everywhere(site: Practices) -> str:
     """Put the one record on every list of identity; return the batch of INSi it is in."""
     with site.product.runtime.database.transaction() as session:
-        session.execute(text("update patient set to_review = true"))
+        session.execute(text('update patient set review = \'{"degraded": "2026-01-01"}\''))
         patient_id = session.execute(text("select id from patient")).scalar_one()
         batch = InsiBatch(structure=A, mode=CallMode.AUTOMATIC, size=1)
         session.add(batch)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from ris.auth import situations
 from ris.auth.compartments.errors import MemberNotFound, PeriodInvalid, SelfGrant
 from ris.auth.compartments.model import StructureMember
 from ris.auth.compartments.scope import SEVERAL, UNBOUND, Served
@@ -132,9 +133,7 @@ def without_practice(session: Session) -> Sequence[Account]:
         StructureMember.account_id == Account.id,
         or_(StructureMember.valid_to.is_(None), StructureMember.valid_to > now),
     )
-    exercises = exists().where(
-        and_(Situation.account_id == Account.id, Situation.ended_at.is_(None))
-    )
+    exercises = exists().where(Situation.account_id == Account.id, situations.live(now))
     bound = {role for role in Role if allowed(role, Permission.EXAM_READ)} - UNBOUND
     query = select(Account).where(
         Account.status == AccountStatus.ACTIVE, Account.role.in_(bound), ~works, ~exercises
