@@ -1,6 +1,7 @@
 """The journals of identity over the API: by period, account and patient, to who has the right."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -25,12 +26,16 @@ from tests.identity.test_api_conventions import pages
 from tests.identity.test_routes import (
     MATRICULE,
     accept,
+    as_read,
+    attribute,
     create,
+    edit,
     insi_search,
     qualified,
     recovered,
     show,
     validate,
+    verify,
 )
 
 Json = dict[str, Any]
@@ -67,6 +72,41 @@ def test_the_journals_say_who_when_and_whose_by_period_account_and_patient(
     assert MATRICULE not in str(accesses + by_second)
     evidence.add("01", "accesses.json", {"accesses": accesses})
     evidence.add("02", "calls.json", {"calls": rows(auditor, "/insi-calls")})
+
+
+def documented(api: httpx.Client, patient: Json) -> httpx.Response:
+    return validate(api, patient, "PC", validate_identity=False)
+
+
+def unmarked(api: httpx.Client, patient: Json) -> httpx.Response:
+    attribute(api, patient, "homonyme")
+    path = f"/patients/{patient['id']}/attributes/homonyme"
+    return api.request("DELETE", path, headers=as_read(api, patient))
+
+
+@pytest.mark.rem("RIS.INS.03", scenario="INS/va1.39.01")
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda api, patient: edit(api, patient, used_given="CAM"),
+        lambda api, patient: attribute(api, patient, "homonyme"),
+        unmarked, documented, verify,
+    ],
+    ids=["edit", "attribute", "attribute-removed", "document", "verification"],
+)  # fmt: skip
+@pytest.mark.parametrize("right", [True, False], ids=["seen", "not-seen"])
+def test_an_act_whose_answer_shows_the_ins_is_an_access_to_it(
+    desk: Desk, act: Callable[[httpx.Client, Json], httpx.Response], *, right: bool
+) -> None:
+    api, auditor = desk(less=frozenset(() if right else {Permission.INS_READ})), desk(Role.AUDITOR)
+    patient = qualified(desk())
+    before = rows(auditor, "/ins-accesses")
+    answers: list[str] = []
+    api.event_hooks = {"response": [lambda answer: answers.append(answer.read().decode())]}
+    assert act(api, patient).is_success
+    shown = [MATRICULE in one for one in answers]
+    assert shown[-1] is right
+    assert len(rows(auditor, "/ins-accesses")) - len(before) == sum(shown)
 
 
 @pytest.mark.rem("RIS.INS.17", scenario="INS/va1.27.01")
