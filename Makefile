@@ -3,7 +3,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 WORKERS ?= 2
 KEYCLOAK := 26.5.6
+VERAPDF := 1.28.2
 KEYCLOAK_HOME := $(or $(RIS_KEYCLOAK_HOME),var/interop/keycloak-$(KEYCLOAK))
+VERAPDF_HOME := $(or $(RIS_VERAPDF_HOME),var/interop/verapdf-$(VERAPDF))
+FETCH := mvn -q -B -C -Dstyle.color=never -f interop/pom.xml -Dkeycloak=$(KEYCLOAK) -Dverapdf=$(VERAPDF)
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day interop clean
 
@@ -36,10 +39,13 @@ ins-day: .venv/.dev ## play the 40 lines of the INS test day and print their tab
 	@$(BIN)/python -m pytest -q -rN tests/ins_day
 
 var/interop/keycloak-$(KEYCLOAK):
-	-@command -v mvn >/dev/null && mvn -q -B -C -Dstyle.color=never -f interop/pom.xml -Dkeycloak=$(KEYCLOAK) package
+	-@$(FETCH) dependency:unpack@keycloak
 
-interop: .venv/.dev $(KEYCLOAK_HOME) ## put Java reference tools in front of us (Keycloak; needs Java 17 and Maven)
-	RIS_KEYCLOAK_HOME=$(KEYCLOAK_HOME) $(BIN)/python -m pytest -q -m interop
+var/interop/verapdf-$(VERAPDF):
+	-@$(FETCH) dependency:copy-dependencies@verapdf
+
+interop: .venv/.dev $(KEYCLOAK_HOME) $(VERAPDF_HOME) ## put Java reference tools in front of us: Keycloak, veraPDF (needs Java 17, Maven)
+	@RIS_KEYCLOAK_HOME=$(KEYCLOAK_HOME) RIS_VERAPDF_HOME=$(VERAPDF_HOME) $(BIN)/python -m pytest -q -m interop
 
 check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/ruff check .

@@ -25,16 +25,17 @@ from tests.peers.openid import Arrival, OpenIdPeer
 BROWSERS = HttpSettings(total_timeout_s=60)
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(oidc_provider, id="oidc-provider", marks=pytest.mark.peer),
-        # the first start of a Keycloak takes minutes on a small machine
-        pytest.param(
-            keycloak, id="keycloak", marks=[pytest.mark.interop, pytest.mark.timeout(600)]
-        ),
-    ],
+NPM = pytest.param(oidc_provider, id="oidc-provider", marks=pytest.mark.peer)
+KEYCLOAK = pytest.param(
+    keycloak,
+    id="keycloak",
+    # its first start takes minutes on a small machine
+    marks=[pytest.mark.interop, pytest.mark.timeout(600)],
 )
+
+
+# an absent Keycloak is one skip, that of the test which wants no other (`test_decoupled.py`)
+@pytest.fixture(scope="session", params=[NPM] if keycloak.missing() else [NPM, KEYCLOAK])
 def peer(
     request: pytest.FixtureRequest, pki: TestPki, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OpenIdPeer]:

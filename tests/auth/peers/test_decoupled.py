@@ -10,7 +10,9 @@ from ris.auth.errors import CibaUserUnknown, OidcRefused
 from ris.auth.psc.client import PscClient, Tokens
 from ris.sandbox.psc_people import RADIOLOGIST_A, REQUESTER, SECRETARY
 from tests.auth.conftest import Site
+from tests.auth.peers.conftest import KEYCLOAK
 from tests.peers import openid
+from tests.peers.keycloak.launcher import Keycloak
 from tests.peers.openid import OpenIdPeer
 
 DIGITS = "07"
@@ -44,6 +46,16 @@ def test_a_phone_that_says_yes_signs_its_holder_in_once(
     with pytest.raises(OidcRefused) as caught:
         answer(client, request)
     assert caught.value.reason == "invalid_grant"
+
+
+@pytest.mark.parametrize("peer", [KEYCLOAK], indirect=True)
+def test_what_the_phone_must_show_reaches_it(client: PscClient, peer: Keycloak) -> None:
+    asked(client)
+    shown = peer.phones.shown(SECRETARY.ps_idnat)
+    assert (shown["binding_message"], shown["channel"]) == (DIGITS, "MOBILE")
+    # Keycloak keeps names of users in small letters
+    assert shown["login_hint"].upper() == SECRETARY.ps_idnat
+    assert shown["acr_values"] == "eidas1"
 
 
 def test_a_phone_that_says_no_opens_nothing(client: PscClient, peer: OpenIdPeer) -> None:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from ris.auth.model import CloseReason
@@ -39,6 +40,16 @@ def test_a_radiologist_signs_in_at_our_site(peer_site: Site, dr_a: PeerBrowser) 
     assert dr_a.come_back(arrival.address).status_code == 400  # served once
     with peer_site.database.transaction() as session:
         assert list(broken_links(session)) == []
+
+
+def test_a_request_stripped_of_its_challenge_is_refused_there_and_traced_here(
+    peer_site: Site, dr_a: PeerBrowser
+) -> None:
+    asked = httpx.URL(dr_a.begin()).copy_remove_param("code_challenge")
+    arrival = dr_a.holder.go(str(asked.copy_remove_param("code_challenge_method")))
+    answer = dr_a.come_back(arrival.address)
+    assert (answer.status_code, answer.json()["code"]) == (400, "oidc_error")
+    assert [one.reason for one in peer_site.trace("auth.login_failed")] == ["invalid_request"]
 
 
 def test_a_sensitive_act_wants_the_person_again_and_then_works(

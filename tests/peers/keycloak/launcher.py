@@ -72,7 +72,7 @@ class Keycloak:
 
     def thumb(self, person: Person, digits: str, *, approve: bool) -> None:
         """Answer on the phone of *person*."""
-        assert self.phones.shown(person.ps_idnat) == digits
+        assert self.phones.shown(person.ps_idnat)["binding_message"] == digits
         self.phones.answer(self.wire, self.issuer, person.ps_idnat, approve=approve)
 
     def tell_logouts(self, client_id: str, address: str) -> None:

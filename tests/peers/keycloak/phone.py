@@ -1,6 +1,7 @@
 """The phones of a Keycloak: where it sends decoupled sign-ins, and the holder's answer to them."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -25,9 +26,9 @@ class Phones:
         self._tokens[holder] = request.headers["authorization"]
         return Response(status_code=201)
 
-    def shown(self, holder: str) -> str:
-        """Return the message on the phone of *holder* (PS_IdNat)."""
-        return str(self._asked[holder.lower()]["binding_message"])
+    def shown(self, holder: str) -> Mapping[str, Any]:
+        """Return what the phone of *holder* (PS_IdNat) was last sent."""
+        return self._asked[holder.lower()]
 
     def answer(self, wire: httpx.Client, issuer: str, holder: str, *, approve: bool) -> None:
         """Say yes or no for *holder* (PS_IdNat), once."""
