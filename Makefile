@@ -2,8 +2,13 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 WORKERS ?= 2
+KEYCLOAK := 26.5.6
+VERAPDF := 1.28.2
+KEYCLOAK_HOME := $(or $(RIS_KEYCLOAK_HOME),var/interop/keycloak-$(KEYCLOAK))
+VERAPDF_HOME := $(or $(RIS_VERAPDF_HOME),var/interop/verapdf-$(VERAPDF))
+FETCH := mvn -q -B -C -Dstyle.color=never -f interop/pom.xml -Dkeycloak=$(KEYCLOAK) -Dverapdf=$(VERAPDF)
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day clean
+.PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day interop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +37,15 @@ test: .venv/.dev ## install the test extras and run the whole suite
 
 ins-day: .venv/.dev ## play the 40 lines of the INS test day and print their table
 	@$(BIN)/python -m pytest -q -rN tests/ins_day
+
+var/interop/keycloak-$(KEYCLOAK):
+	-@$(FETCH) dependency:unpack@keycloak
+
+var/interop/verapdf-$(VERAPDF):
+	-@$(FETCH) dependency:copy-dependencies@verapdf
+
+interop: .venv/.dev $(KEYCLOAK_HOME) $(VERAPDF_HOME) ## put Java reference tools in front of us: Keycloak, veraPDF (needs Java 17, Maven)
+	@RIS_KEYCLOAK_HOME=$(KEYCLOAK_HOME) RIS_VERAPDF_HOME=$(VERAPDF_HOME) $(BIN)/python -m pytest -q -m interop
 
 check: .venv/.dev ## lint, types, layers, requirement matrix
 	$(BIN)/ruff check .

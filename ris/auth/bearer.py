@@ -96,8 +96,7 @@ class BearerDesk:
         """Ask PSC again about the tokens of a session or of a person that PSC says is over."""
         with self._lock:
             for key, known in list(self._known.items()):
-                told = known.bearer
-                if (sid and told.session_state == sid) or (not sid and told.sub == sub):
+                if _is_of(known.bearer, sid, sub):
                     del self._known[key]
 
     def _remembered(self, key: bytes, certificate: bytes | None) -> Known | None:
@@ -228,3 +227,10 @@ def _actor(origin: Actor, key: bytes, bearer: Bearer) -> Actor:
         psc_session_state=bearer.session_state,
         session_hash=key.hex()[:16],
     )
+
+
+def _is_of(bearer: Bearer, sid: str | None, sub: str | None) -> bool:
+    """Say whether *bearer* may be of session *sid*, else of person *sub*."""
+    if sid and bearer.session_state:
+        return bearer.session_state == sid
+    return sub is None or bearer.sub == sub

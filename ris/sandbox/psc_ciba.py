@@ -33,10 +33,14 @@ class Waiting:
 
 
 class Phones:
-    """Every request. *active*: PSC activated CIBA for the client. *interval_s* None: not told."""
+    """Every request. *active*: PSC activated CIBA for the client. *interval_s* None: not told.
+
+    *unknown* is the refusal for a person PSC does not know; a plain Keycloak words it otherwise.
+    """
 
     def __init__(self) -> None:
         self.active = True
+        self.unknown = {"error": "unknown_user_id"}
         self.interval_s: int | None = 1
         self.life_s = 120
         self.slow_downs = 0

@@ -177,6 +177,8 @@ class TokenEndpoints:
         if not self._known(request, form):
             return error("invalid_client", 401)
         answer = self.phones.ask(form, self._people)
+        if answer == "unknown_user_id":
+            return JSONResponse(self.phones.unknown, 400)
         return error(answer) if isinstance(answer, str) else JSONResponse(answer)
 
     def phone(self, form: Sent) -> Response:

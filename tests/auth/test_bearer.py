@@ -241,10 +241,12 @@ def test_the_cache_can_be_switched_off(
     assert api.get(ME, headers=bearer(token)).status_code == 401
 
 
+@pytest.mark.parametrize("named", ["session_state", "sid", "untold"])
 def test_a_logout_ordered_by_psc_makes_us_ask_again(
-    site: Site, provider: PscProvider, api: httpx.Client
+    site: Site, provider: PscProvider, api: httpx.Client, named: str
 ) -> None:
     token, opened = provider.token_for(RADIOLOGIST_A, HOST_RIS)
+    provider.introspected = {"session_state": "", named: opened.sid}
     assert api.get(ME, headers=bearer(token)).status_code == 200
     message = provider.logout_token(opened)
     opened.ended = True

@@ -9,13 +9,15 @@ from typing import Final
 from ris.auth.ciba.states import Channel
 from ris.auth.errors import CibaUserUnknown, OidcRefused, PscProtocolError
 from ris.auth.psc.client import PscClient, SignIn, Tokens
-from ris.auth.psc.provider import error_code, json_object
+from ris.auth.psc.provider import Document, error_code, json_object
 from ris.core.errors import NotConfigured
 
 GRANT: Final = "urn:openid:params:grant-type:ciba"
 METHOD: Final = "PSC_CIBA"
 _DEFAULT_INTERVAL_S: Final = 5
 LONGEST_S: Final = 600
+# without the additions of the ANS its text alone tells (26.5); PSC's own code is `unknown_user_id`
+_UNKNOWN_TO_KEYCLOAK: Final = ("invalid_request", "invalid user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def ask(psc: PscClient, *, ps_idnat: str, binding_message: str, channel: Channel
     response = psc.provider.post("backchannel_authentication_endpoint", form)
     body = json_object(response, "ciba_malformed")
     if response.status_code != 200:
-        raise _refusal(error_code(body))
+        raise _refusal(body)
     identifier = body.get("auth_req_id")
     if not isinstance(identifier, str) or not identifier:
         raise PscProtocolError("ciba_malformed")
@@ -86,8 +88,10 @@ def accept(psc: PscClient, tokens: Tokens) -> SignIn:
     return psc.accept(tokens, psc.expected(nonce=None), method=METHOD)
 
 
-def _refusal(code: str) -> Exception:
-    if code == "unknown_user_id":
+def _refusal(body: Document) -> Exception:
+    code = error_code(body)
+    plain_keycloak = (code, body.get("error_description")) == _UNKNOWN_TO_KEYCLOAK
+    if code == "unknown_user_id" or plain_keycloak:
         return CibaUserUnknown("unknown_user_id")
     if code == "unauthorized_client":
         return NotConfigured("Pro Santé Connect n'a pas activé CIBA pour ce logiciel.")

@@ -21,7 +21,8 @@ class Bearer:
     """Who an access token speaks for, and how he proved it.
 
     *client* is the software that obtained it; *bound* tells a token tied to a certificate;
-    *auth_time* is the epoch when PSC does not tell: never recent enough for a sensitive act.
+    *auth_time* is the epoch when PSC does not tell: never recent enough for a sensitive act;
+    *session_state* is its session at PSC, which a recent Keycloak calls `sid` alone.
     """
 
     subject_name_id: str
@@ -68,7 +69,7 @@ def judge(
         id_token.check_acr(claims, expected)
     except AcrTooLow as error:
         raise AcrTooLow(error.reason.replace("id_token", "token")) from error
-    state = claims.get("session_state")
+    state = claims.get("sid") or claims.get("session_state")
     return Bearer(
         subject_name_id=subject,
         sub=sub,

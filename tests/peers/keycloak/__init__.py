@@ -1,0 +1,1 @@
+"""Keycloak, which Pro Santé Connect runs: a second independent provider (`make interop`)."""
