@@ -20,7 +20,8 @@ from ris.auth.model import Account, AccountStatus, CloseReason, RisSession, Situ
 from ris.auth.psc import link as psc_link
 from ris.auth.psc.client import SignIn
 from ris.auth.settings import AuthSettings
-from ris.core import clock, ids
+from ris.core import audit, clock, ids
+from ris.core.audit import Actor
 from ris.core.crypto import Sealer
 
 _TOUCH: Final = timedelta(seconds=15)
@@ -158,6 +159,39 @@ def close(session: Session, row: RisSession, reason: CloseReason) -> None:
         row.id_token_sealed = None
         psc_link.forget(row)
         session.flush()
+
+
+def end_all_of(
+    session: Session, account_id: UUID, reason: CloseReason, *, actor: Actor = audit.SYSTEM
+) -> list[RisSession]:
+    """Close every open session of an account, trace each, and return them.
+
+    *actor* is who decides: an administrator, the person, or nobody. The account's row is locked
+    first, so that a sign-in at the same instant ends too. Call it before any other trace of the
+    same transaction: the journal's lock comes last.
+    """
+    lock_account(session, account_id)
+    query = select(RisSession).where(
+        RisSession.account_id == account_id, RisSession.closed_at.is_(None)
+    )
+    ended = list(session.scalars(query.order_by(RisSession.id).with_for_update()))
+    for row in ended:
+        close(session, row, reason)
+    for row in ended:
+        audit.record(
+            session,
+            "auth.session_closed",
+            actor=actor,
+            reason=reason,
+            target=("ris_session", row.id),
+        )
+    return ended
+
+
+def lock_account(session: Session, account_id: UUID) -> None:
+    """Let one transaction at a time open or end sessions of an account."""
+    query = select(Account.id).where(Account.id == account_id)
+    session.execute(query.with_for_update(key_share=True))
 
 
 def context_of(identifier: UUID) -> bytes:
