@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ris.auth.card.settings import CardSettings
 from ris.auth.rights import Permission, Role
+from ris.auth.workstations import Workstation, WorkstationName
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
 
@@ -85,6 +86,11 @@ class AuthSettings(BaseModel):
 
     *withheld* takes rights away from a role on this site (`{"SECRETARY": ["ins.read"]}`): seeing
     an INS and calling INSi are granted or withheld one by one (RIS.INS.05, .06). It never adds.
+
+    A session unused for *idle_lock_s* is locked, locked for *locked_close_s* it is closed.
+    *workstations* gives some of them their own rules (`{"ACCUEIL-1": {"idle_lock_s": 300,
+    "shared": true}}`). Beyond *sessions_per_account* (0: no limit) a further sign-in is refused
+    or closes the oldest session, as *session_overflow* says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,8 +104,12 @@ class AuthSettings(BaseModel):
     origin: str = ""
     cookie_secure: bool = True
     idle_lock_s: int = 600
+    locked_close_s: int = 1800
     absolute_s: int = Field(default=4 * 3600, le=4 * 3600)
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800
     allow_test_ids: bool = False
     withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)
+    workstations: dict[WorkstationName, Workstation] = Field(default_factory=dict)
+    sessions_per_account: int = Field(default=3, ge=0)
+    session_overflow: Literal["close_oldest", "refuse"] = "close_oldest"
