@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from ris.auth import session_trace, sessions
 from ris.auth.dependencies import Principal, desk_of, own_session, require
+from ris.auth.errors import SessionExpired
 from ris.auth.model import CloseReason, RisSession
 from ris.auth.rights import Permission
 from ris.auth.session_states import SessionState
@@ -43,7 +44,7 @@ def lock_session(session: Db, principal: Own) -> None:
 
     La même personne la retrouve en se reconnectant ; une autre la ferme en se connectant.
     """
-    row = session.get_one(RisSession, own_session(principal))
+    row = _mine(session, principal)
     sessions.lock(session, row, principal.actor)
 
 
@@ -51,7 +52,7 @@ def lock_session(session: Db, principal: Own) -> None:
 @satisfies()
 def list_other_sessions(request: Request, session: Db, principal: Own) -> list[OtherSessionOut]:
     """Donne les autres sessions ouvertes de la personne connectée, la plus récente d'abord."""
-    row = session.get_one(RisSession, own_session(principal))
+    row = _mine(session, principal)
     found = sessions.others_of(session, row, desk_of(request).settings)
     return [
         OtherSessionOut(
@@ -72,10 +73,17 @@ def list_other_sessions(request: Request, session: Db, principal: Own) -> list[O
 @satisfies()
 def close_other_session(request: Request, other_id: UUID, session: Db, principal: Own) -> None:
     """Ferme une autre session de la même personne ; 404 pour celle de quelqu'un d'autre."""
-    row = session.get_one(RisSession, own_session(principal))
+    row = _mine(session, principal)
     found = sessions.others_of(session, row, desk_of(request).settings)
     other = next((one for one, _ in found if one.id == other_id), None)
     if other is None:
         raise NotFound("Session inconnue ou déjà fermée.", code="SESSION_UNKNOWN")
     sessions.close(session, other, CloseReason.ELSEWHERE)
     session_trace.closed(session, other, principal.actor)
+
+
+def _mine(session: Db, principal: Principal) -> RisSession:
+    row = session.get(RisSession, own_session(principal))
+    if row is None:
+        raise SessionExpired
+    return row
