@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 
-from ris.core import clock
+from ris.core import clock, http_deadline
 from ris.core.crypto import Credential
 from ris.core.errors import Lost, NotConfigured, RemoteError, Throttled, Transient
 from ris.core.settings import HttpSettings
@@ -50,9 +50,8 @@ def client(
     """
     total = settings.total_timeout_s
     limits = httpx.Timeout(total, connect=min(settings.connect_timeout_s, total))
-    return httpx.Client(
-        verify=context(trust=trust, credential=credential), timeout=limits, trust_env=False
-    )
+    transport = http_deadline.Transport(context(trust=trust, credential=credential))
+    return httpx.Client(transport=transport, timeout=limits, trust_env=False)
 
 
 def call(
@@ -75,7 +74,8 @@ def call(
     request.extensions = {**request.extensions, "trace": progress}
     deadline = time.monotonic() + _total(request)
     try:
-        response = _receive(client, request, deadline, max_bytes)
+        with http_deadline.until(deadline):
+            response = _receive(client, request, deadline, max_bytes)
     except httpx.UnsupportedProtocol as error:
         raise NotConfigured("Adresse de service invalide.") from error
     except httpx.RequestError as error:
@@ -105,7 +105,7 @@ class _Progress:
 def _receive(
     client: httpx.Client, request: httpx.Request, deadline: float, max_bytes: int
 ) -> httpx.Response:
-    """Read the answer under one deadline: httpx alone restarts its clock at every byte."""
+    """Read the answer, no further than *max_bytes* nor than *deadline*."""
     received = client.send(request, stream=True)
     try:
         chunks, size = [], 0
