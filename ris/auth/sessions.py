@@ -29,6 +29,7 @@ from ris.core.crypto import Sealer
 from ris.rem import satisfies
 
 _TOUCH: Final = timedelta(seconds=15)
+_AMR: Final = 16  # RFC 8176 registers about as many methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +287,9 @@ def _prove(row: RisSession, sign_in: SignIn, sealer: Sealer, ip: str | None) -> 
     row.ip = ip
     row.method = sign_in.method
     row.acr = str(claims.get("acr", ""))
-    row.auth_mode = str(claims.get("authMode", ""))
-    row.amr = [str(item) for item in amr] if isinstance(amr, list) else []
+    row.auth_mode = _text(claims.get("authMode")) or ""
+    told = [_text(item) for item in amr[:_AMR]] if isinstance(amr, list) else []
+    row.amr = [item for item in told if item]
     row.auth_time = sign_in.auth_time
     row.psc_session_state = _text(claims.get("session_state"))
     row.psc_sid = _text(claims.get("sid")) or _text(claims.get("session_state"))
@@ -302,4 +304,4 @@ def _sealed(id_token: str, identifier: UUID, sealer: Sealer) -> bytes | None:
 
 
 def _text(value: object) -> str | None:
-    return value[:128] if isinstance(value, str) and value else None
+    return value[:128] if isinstance(value, str) and value and value.isprintable() else None

@@ -23,6 +23,7 @@ _BODY_LEFT: Final = "send_request_body.complete"
 _DEADLINE: Final = "ris.deadline"
 _ENCODED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 MAX_BYTES: Final = 100_000_000
+TOO_LARGE: Final = "TOO_LARGE"
 
 
 def context(*, trust: Path | None, credential: Credential | None = None) -> ssl.SSLContext:
@@ -140,7 +141,7 @@ def _failure(error: httpx.RequestError, *, effect: bool) -> RemoteError:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return Transient(remote_code="CONNECT")
     code = "TIMEOUT" if isinstance(error, httpx.TimeoutException) else "CUT"
-    code = "TOO_LARGE" if isinstance(error, _TooLarge) else code
+    code = TOO_LARGE if isinstance(error, _TooLarge) else code
     return Lost(remote_code=code) if effect else Transient(remote_code=code)
 
 
