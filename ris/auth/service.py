@@ -18,6 +18,7 @@ from ris.auth.psc import back_channel, userinfo
 from ris.auth.psc.client import PscClient, SignIn, challenge_of
 from ris.auth.psc.link import PscLink
 from ris.auth.rang import CertificatePool
+from ris.auth.refusals import RefusalJournal
 from ris.auth.session_opening import Arrival
 from ris.auth.session_states import SessionState
 from ris.auth.session_trace import proof
@@ -57,6 +58,7 @@ class SignInDesk:
         self.sealer = sealer
         self.link = PscLink(database, sealer, psc)
         self.bearer = BearerDesk(settings, database, psc)
+        self.refusals = RefusalJournal(database, settings.brake)
 
     @classmethod
     def build(
@@ -74,7 +76,8 @@ class SignInDesk:
         return cls(settings, database=database, sealer=sealer, psc=PscClient(psc, client))
 
     def close(self) -> None:
-        """Close the connections to PSC."""
+        """Close the connections to PSC, and write what was only counted."""
+        self.refusals.flush()
         self.psc.close()
 
     @satisfies("RIS.PSC.01", "SC.PSC.01")
@@ -288,7 +291,5 @@ class SignInDesk:
     def trace_failure(
         self, error: RisError, actor: Actor, action: str = "auth.login_failed"
     ) -> None:
-        """Trace a refusal with its reason, in its own transaction."""
-        reason = str(getattr(error, "reason", error.code))
-        with self.database.transaction() as session:
-            audit.record(session, action, actor=actor, outcome="failure", reason=reason)
+        """Trace a refusal with its reason, in its own transaction, or count it (`refusals.py`)."""
+        self.refusals.trace(action, str(getattr(error, "reason", error.code)), actor)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.brake import BrakeSettings
 from ris.auth.card.settings import CardSettings
 from ris.auth.rights import Permission, Role
 from ris.auth.workstations import Workstation, WorkstationName
@@ -90,7 +91,8 @@ class AuthSettings(BaseModel):
     A session unused for *idle_lock_s* is locked, locked for *locked_close_s* it is closed.
     *workstations* gives some of them their own rules (`{"ACCUEIL-1": {"idle_lock_s": 300,
     "shared": true}}`). Beyond *sessions_per_account* (0: no limit) a further sign-in is refused
-    or closes the oldest session, as *session_overflow* says.
+    or closes the oldest session, as *session_overflow* says. *brake* bounds what anonymous
+    callers write in the journal.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,4 +114,5 @@ class AuthSettings(BaseModel):
     withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)
     workstations: dict[WorkstationName, Workstation] = Field(default_factory=dict)
     sessions_per_account: int = Field(default=3, ge=0)
+    brake: BrakeSettings = BrakeSettings()
     session_overflow: Literal["close_oldest", "refuse"] = "close_oldest"

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from ris.auth.brake import BrakeSettings
 from ris.auth.ciba.model import CibaRequest
 from ris.auth.model import RisSession
 from ris.auth.psc.provider import Remembered
@@ -147,7 +148,12 @@ def stage(
     ):
         provider.base_url = running.url
         often = CibaSettings(enabled=True, per_person=1000, per_origin=1000)
-        settings = AuthSettings(psc=registration(provider, pki), ciba=often, allow_test_ids=True)
+        settings = AuthSettings(
+            psc=registration(provider, pki),
+            ciba=often,
+            allow_test_ids=True,
+            brake=BrakeSettings(per_origin=10_000, in_all=10_000),
+        )
         site = new_site(settings, database, sealer, pki, stack)
         grant_people(site)
         yield Arena(site, provider)
