@@ -100,6 +100,13 @@ def seeded(database_url: str) -> frozenset[str]:
 @pytest.fixture
 def database(worker_database: Database, seeded: frozenset[str]) -> Iterator[Database]:
     """This worker's database, real commits allowed; emptied after the test."""
+    with emptied(worker_database, seeded) as lent:
+        yield lent
+
+
+@contextmanager
+def emptied(worker_database: Database, seeded: frozenset[str]) -> Iterator[Database]:
+    """Lend the worker's database, and empty it afterwards (a test, or a module of them)."""
     worker_database.seal_with(SEALER)  # a test that composed the product gave it another
     yield worker_database
     with psycopg.connect(worker_database.url) as connection:

@@ -37,6 +37,7 @@ def begin(
     life_s: int,
     step_up: bool = False,
     native_challenge: str | None = None,
+    workstation: str | None = None,
 ) -> Begun:
     """Record a new attempt.
 
@@ -55,6 +56,7 @@ def begin(
             next_path=next_path if native_challenge else local_path(next_path),
             step_up=step_up,
             native_challenge=native_challenge,
+            workstation=workstation,
             created_at=now,
             expires_at=now + timedelta(seconds=life_s),
         )

@@ -185,6 +185,8 @@ class BearerDesk:
         with self._lock:
             self._known.pop(key, None)
             self._refused[origin.origin_ip or ""].append(now)
+            while len(self._refused) > _MOST:
+                del self._refused[next(iter(self._refused))]
         reason = str(getattr(error, "reason", error.code))
         with self._database.transaction() as session:
             aftermath.note(session, error, replace(origin, auth_method=METHOD))

@@ -31,7 +31,8 @@ from ris.auth.local import life
 from ris.auth.model import Account
 from ris.auth.psc import token_binding
 from ris.auth.rights import LABELS, Permission, Role, permissions_of
-from ris.auth.service import SignInDesk, proof
+from ris.auth.service import SignInDesk
+from ris.auth.session_trace import proof
 from ris.auth.settings import AuthSettings
 from ris.auth.values import Professional
 from ris.core import audit, clock
@@ -92,12 +93,22 @@ def current_session(request: Request) -> Principal:
         if token:
             raise CredentialsAmbiguous
         return _api_caller(request, desk)
-    with desk.database.transaction() as session:
-        live = sessions.resume(session, token, desk.settings)
-        principal = _principal(session, live, origin_of(request), desk.settings)
-    if request.method not in _SAFE:
-        _refuse_forged(request, token, desk.settings)
-    return principal
+    return _browser_user(request, desk, token)
+
+
+def leaving_session(request: Request) -> Principal:
+    """Return who wants to leave: as `current_session`, of a locked session too.
+
+    Only for the browser; raises SessionCookieRequired for an API caller.
+    """
+    desk = desk_of(request)
+    if "authorization" in request.headers:
+        raise SessionCookieRequired
+    token = cookies.read(request, cookies.SESSION, secure=desk.settings.cookie_secure)
+    return _browser_user(request, desk, token, even_locked=True)
+
+
+leaving_session.permission = Permission.SESSION_OWN  # type: ignore[attr-defined]
 
 
 def own_session(principal: Principal) -> UUID:
@@ -124,12 +135,13 @@ def require(permission: Permission, *, fresh: bool = False) -> Callable[..., Pri
             _trace_denial(request, principal, permission)
             raise RoleDenied(f"Il vous manque le droit « {LABELS[permission]} ».")
         if fresh:
-            _refuse_stale(principal, desk_of(request).settings)
+            refuse_stale(request, principal)
         if permission not in guard.BEYOND:
             _keep_inside(request, principal, request.path_params)
         return principal
 
     dependency.permission = permission  # type: ignore[attr-defined]
+    dependency.fresh = fresh  # type: ignore[attr-defined]
     return dependency
 
 
@@ -254,10 +266,28 @@ def refuse_foreign_page(request: Request, settings: AuthSettings) -> None:
         raise CsrfRefused("Origine inattendue.")
 
 
-def _refuse_stale(principal: Principal, settings: AuthSettings) -> None:
-    age = clock.now() - principal.auth_time
-    if age > timedelta(seconds=settings.step_up_max_age_s):
+def refuse_stale(request: Request, principal: Principal) -> None:
+    """Raise StepUpRequired when the person's own authentication is too old (AUTH-41)."""
+    if not is_fresh(request, principal):
         raise StepUpRequired(login=life.step_up(principal.actor.auth_method))
+
+
+def is_fresh(request: Request, principal: Principal) -> bool:
+    """Say whether the person authenticated lately enough for a sensitive act."""
+    most = timedelta(seconds=desk_of(request).settings.step_up_max_age_s)
+    return clock.now() - principal.auth_time <= most
+
+
+def _browser_user(
+    request: Request, desk: SignInDesk, token: str, *, even_locked: bool = False
+) -> Principal:
+    with desk.database.transaction() as session:
+        live = sessions.resume(session, token, desk.settings)
+        principal = _principal(session, live, origin_of(request), desk.settings)
+    sessions.refuse_unusable(live.standing, even_locked=even_locked)
+    if request.method not in _SAFE:
+        _refuse_forged(request, token, desk.settings)
+    return principal
 
 
 def _trace_denial(request: Request, principal: Principal, permission: Permission) -> None:

@@ -151,6 +151,19 @@ class SessionLocked(Unauthenticated):
     title = "Session verrouillée"
 
 
+class SessionLimit(Conflict):
+    """The person has as many sessions open as this site allows."""
+
+    code = "session_limit"
+    title = "Trop de sessions ouvertes"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Vous avez déjà {most} session(s) ouverte(s) : fermez-en une depuis l'un de vos "
+            "autres postes, ou attendez qu'elle se ferme."
+        )
+
+
 class StepUpRequired(Unauthenticated):
     """The act asks for a recent sign-in."""
 
@@ -158,7 +171,7 @@ class StepUpRequired(Unauthenticated):
     title = "Confirmez votre identité"
 
     def __init__(self, **extensions: Any) -> None:
-        super().__init__("Reconnectez-vous avec Pro Santé Connect pour signer.", **extensions)
+        super().__init__("Reconnectez-vous avec Pro Santé Connect pour continuer.", **extensions)
 
 
 class PscReauthRequired(Unauthenticated):

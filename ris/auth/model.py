@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.auth.rights import Role
+from ris.auth.session_states import CloseReason as CloseReason  # noqa: PLC0414 - a column's value
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
 from ris.core.sealed import SealedBlob
@@ -150,20 +151,10 @@ class LoginAttempt(Base):
     next_path: Mapped[str]
     step_up: Mapped[bool] = mapped_column(default=False)
     native_challenge: Mapped[str | None] = mapped_column(String(43))
+    workstation: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
     consumed_at: Mapped[datetime | None]
-
-
-class CloseReason(StrEnum):
-    """Why a session ended."""
-
-    LOGOUT = "logout"
-    EXPIRED = "expired"
-    RENEWED = "renewed"
-    OTHER_PERSON = "other_person"
-    REVOKED = "revoked"
-    PSC_LOGOUT = "psc_logout"
 
 
 class RisSession(Base):
@@ -197,8 +188,10 @@ class RisSession(Base):
     native_challenge: Mapped[str | None] = mapped_column(String(43))
     id_token_sealed: Mapped[bytes | None] = mapped_column(SealedBlob)
     ip: Mapped[str | None]
+    workstation: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     last_seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    locked_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     close_reason: Mapped[str | None]
 

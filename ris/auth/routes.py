@@ -8,8 +8,14 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from ris.auth import accounts, cookies, sessions, situations
-from ris.auth.dependencies import Principal, desk_of, own_session, require
+from ris.auth import accounts, cookies, session_routes, sessions, situations
+from ris.auth.dependencies import (
+    Principal,
+    desk_of,
+    leaving_session,
+    own_session,
+    require,
+)
 from ris.auth.directory.service import Directory
 from ris.auth.local import life
 from ris.auth.model import Account, RisSession
@@ -25,6 +31,9 @@ from ris.auth.schemas import (
     SituationChoice,
     SituationOut,
 )
+from ris.auth.session_states import SessionState
+from ris.auth.settings import AuthSettings
+from ris.auth.workstations import idle_of, is_shared
 from ris.core import audit, clock
 from ris.core.errors import Invalid
 from ris.rem import satisfies
@@ -32,8 +41,10 @@ from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["auth"])
+router.include_router(session_routes.router)
 
 Own = Annotated[Principal, Depends(require(Permission.SESSION_OWN))]
+Leaving = Annotated[Principal, Depends(leaving_session)]
 Administrator = Annotated[Principal, Depends(require(Permission.ACCOUNT_ADMIN, fresh=True))]
 Reader = Annotated[Principal, Depends(require(Permission.DIRECTORY_READ))]
 _SOON: Final = timedelta(minutes=10)
@@ -47,6 +58,7 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
     account = session.get_one(Account, principal.account_id)
     listed = situations.current(session, principal.account_id)
     usable = situations.usable(session, listed)
+    settings = desk_of(request).settings
     row = session.get(RisSession, principal.session_id) if principal.session_id else None
     settings = desk_of(request).settings
     ends_at = row.created_at + life.longest(row.method, settings) if row else None
@@ -57,7 +69,7 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
         given=account.given,
         role=principal.role,
         permissions=sorted(principal.permissions),
-        state="NEEDS_SITUATION" if principal.needs_situation else "ACTIVE",
+        state=_state(principal),
         acr=principal.acr,
         auth_time=principal.auth_time,
         situations=[
@@ -68,6 +80,9 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
         banner=life.banner(principal.actor.auth_method),
         csrf_token=cookies.csrf_token(_cookie(request)) if row else "",
         psc_state=PscState.EXPIRED if row and row.psc_ended_at else PscState.ACTIVE,
+        workstation=row.workstation if row else None,
+        shared=is_shared(settings.workstations, row.workstation) if row else False,
+        idle_lock_s=_idle_s(settings, row) if row else None,
         ends_at=ends_at,
         ends_soon=ends_at is not None and ends_at - clock.now() <= _SOON,
     )
@@ -108,13 +123,13 @@ def confirm_psc(request: Request, principal: Own) -> PscOut:
 @router.post("/session/logout", status_code=200)
 @satisfies("RIS.PSC.01", "SC.SSI/IE.38")
 def logout(
-    request: Request, response: Response, principal: Own, everywhere: bool = True
+    request: Request, response: Response, principal: Leaving, everywhere: bool = True
 ) -> LogoutOut:
-    """Close the session at once; the answer gives where to close Pro Santé Connect's.
+    """Close the session at once, even locked; the answer gives where to close PSC's.
 
-    `everywhere=false` closes the session here only: no address is given.
+    `everywhere=false` closes the session here only: no address is given. Not to be offered on a
+    shared workstation (`shared` of the session): the next person would find PSC's session open.
     """
-    own_session(principal)
     desk = desk_of(request)
     secure, state = desk.settings.cookie_secure, cookies.fresh()
     url = desk.end(_cookie(request), principal.actor, state=state, everywhere=everywhere)
@@ -165,3 +180,17 @@ def search_directory(
 
 def _cookie(request: Request) -> str:
     return cookies.read(request, cookies.SESSION, secure=desk_of(request).settings.cookie_secure)
+
+
+def _state(principal: Principal) -> SessionState:
+    waiting = principal.needs_situation
+    return SessionState.NEEDS_SITUATION if waiting else SessionState.ACTIVE
+
+
+def _idle_s(settings: AuthSettings, row: RisSession) -> int:
+    idle = idle_of(settings.workstations, row.workstation, settings.idle_lock_s)
+    return int(idle.total_seconds())
+
+
+def _absolute(request: Request) -> timedelta:
+    return timedelta(seconds=desk_of(request).settings.absolute_s)

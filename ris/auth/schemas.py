@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ris.auth.directory.values import DirectoryEntry
 from ris.auth.model import Account, AccountStatus, Situation, SituationSource
 from ris.auth.rights import Permission, Role
+from ris.auth.session_states import SessionState
 
 
 class PscState(StrEnum):
@@ -60,7 +61,7 @@ class SessionOut(BaseModel):
     given: str
     role: Role
     permissions: list[Permission]
-    state: str = Field(description="ACTIVE ou NEEDS_SITUATION")
+    state: SessionState = Field(description="ACTIVE ou NEEDS_SITUATION")
     acr: str
     auth_time: datetime
     auth_method: str | None = Field(description="Moyen de connexion, par exemple PSC_CODE.")
@@ -69,6 +70,11 @@ class SessionOut(BaseModel):
     situations: list[SituationOut]
     csrf_token: str = Field(description="Vide pour un appel d'API par jeton.")
     psc_state: PscState = Field(description="Lien avec Pro Santé Connect.")
+    workstation: str | None = Field(description="Poste annoncé à la connexion.")
+    shared: bool = Field(description="Poste partagé : toujours se déconnecter partout.")
+    idle_lock_s: int | None = Field(
+        description="Secondes sans utilisation avant le verrouillage ; l'écran se masque alors."
+    )
     ends_at: datetime | None = Field(description="Fin de la session, quoi qu'il arrive.")
     ends_soon: bool = Field(description="Moins de dix minutes : proposer une reconnexion.")
 

@@ -9,17 +9,21 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from ris.auth import accounts, attempts, sessions, situations
+from ris.auth import accounts, attempts, session_opening, sessions, situations
 from ris.auth.bearer import BearerDesk
 from ris.auth.certificates.pool import CertificatePool
-from ris.auth.enrolment import aftermath
 from ris.auth.errors import OidcRefused, PscProtocolError, PscUnavailable
-from ris.auth.model import Account, CloseReason, LoginAttempt, RisSession, Situation
+from ris.auth.model import Account, CloseReason, LoginAttempt, Situation
 from ris.auth.production import refuse_test_settings
 from ris.auth.psc import back_channel, userinfo
 from ris.auth.psc.client import PscClient, SignIn, challenge_of
 from ris.auth.psc.link import PscLink
+from ris.auth.refusals import RefusalJournal
+from ris.auth.session_opening import Arrival
+from ris.auth.session_states import SessionState
+from ris.auth.session_trace import proof
 from ris.auth.settings import AuthSettings
+from ris.auth.workstations import is_shared
 from ris.core import audit, clock, http, lasting
 from ris.core.audit import Actor
 from ris.core.crypto import Credential, Sealer
@@ -54,6 +58,7 @@ class SignInDesk:
         self.sealer = sealer
         self.link = PscLink(database, sealer, psc)
         self.bearer = BearerDesk(settings, database, psc)
+        self.refusals = RefusalJournal(database, settings.brake)
 
     @classmethod
     def build(
@@ -74,19 +79,28 @@ class SignInDesk:
         return cls(settings, database=database, sealer=sealer, psc=PscClient(psc, client))
 
     def close(self) -> None:
-        """Close the connections to PSC."""
+        """Close the connections to PSC, and write what was only counted."""
+        self.refusals.flush()
         self.psc.close()
 
     @satisfies("RIS.PSC.01", "SC.PSC.01")
     def begin(
-        self, next_path: str, *, step_up: bool = False, native_challenge: str | None = None
+        self,
+        next_path: str,
+        *,
+        step_up: bool = False,
+        native_challenge: str | None = None,
+        workstation: str | None = None,
+        present: str = "",
     ) -> tuple[str, str]:
         """Return PSC's address for this browser and the value of its binding cookie.
 
         *native_challenge* is given by an installed application that opened the browser: the
-        session will wait for it (`deliver`).
+        session will wait for it (`deliver`). *present* is the secret of the browser's session:
+        locked on a shared workstation, it asks for a fresh authentication.
         """
         with self.database.transaction() as session:
+            step_up = step_up or self._left_on_shared(session, present)
             begun = attempts.begin(
                 session,
                 next_path,
@@ -94,6 +108,7 @@ class SignInDesk:
                 life_s=self.settings.attempt_s,
                 step_up=step_up,
                 native_challenge=native_challenge,
+                workstation=workstation,
             )
         return self.psc.authorization_url(begun.secrets, step_up=step_up), begun.binding
 
@@ -109,6 +124,7 @@ class SignInDesk:
         actor = origin
         try:
             attempt, sign_in = self._verify(answer, binding)
+            origin = replace(origin, workstation=attempt.workstation)
             subject = userinfo.parse(sign_in.userinfo).subject_name_id
             actor = replace(origin, ps_idnat=subject)
             with self.database.transaction() as session:
@@ -139,7 +155,7 @@ class SignInDesk:
             if row.id_token_sealed is not None:
                 opened = self.sealer.open(row.id_token_sealed, sessions.context_of(row.id))
                 hint = opened.decode()
-            self._close(session, row, CloseReason.LOGOUT, origin)
+            session_opening.end(session, row, CloseReason.LOGOUT, origin)
         try:
             return self.psc.logout_url(hint, state) if hint and everywhere else ""
         except (PscUnavailable, PscProtocolError):
@@ -160,7 +176,7 @@ class SignInDesk:
                 back_channel.refuse_seen(session, told)
                 ended = back_channel.sessions_of(session, told)
                 for row in ended:
-                    self._close(session, row, CloseReason.PSC_LOGOUT, origin)
+                    session_opening.end(session, row, CloseReason.PSC_LOGOUT, origin)
         except RisError as error:
             self.trace_failure(error, origin, "auth.psc_logout_refused")
             raise
@@ -168,11 +184,15 @@ class SignInDesk:
         return len(ended)
 
     @satisfies("RIS.PSC.01")
-    def deliver(self, code: str, verifier: str, origin: Actor) -> str:
-        """Give the session that waits under *code* to who knows its *verifier*; its new secret."""
+    def deliver(self, code: str, verifier: str, origin: Actor, *, former: str = "") -> str:
+        """Give the session that waits under *code* to who knows its *verifier*; its new secret.
+
+        *former* is the secret of the session the application had: this one takes its place.
+        """
         try:
             with self.database.transaction() as session:
                 row, token = sessions.deliver(session, code, challenge_of(verifier), clock.now())
+                session_opening.take_over(session, row, former, self.settings, origin)
                 account = session.get_one(Account, row.account_id)
                 audit.record(
                     session,
@@ -249,60 +269,20 @@ class SignInDesk:
         native_challenge: str | None = None,
         detail: Mapping[str, object] | None = None,
     ) -> str:
-        """Open the session of *account*, close its browser's former one, trace; its secret."""
-        old = sessions.find(session, former)
-        same = old is not None and old.account_id == account.id
-        row, token = sessions.open_session(
-            session,
-            account,
-            listed,
-            sign_in,
-            sealer=self.sealer,
-            ip=origin.origin_ip,
-            keep_situation=old.situation_id if old and same else None,
-            native_challenge=native_challenge,
-        )
-        if old is not None and old.closed_at is None:
-            reason = CloseReason.RENEWED if same else CloseReason.OTHER_PERSON
-            self._close(session, old, reason, origin)
-        audit.record(
-            session,
-            "auth.login_success",
-            actor=proof(accounts.actor_of(account, origin), row),
-            target=("ris_session", row.id),
-            detail={"situations": len(listed), **(detail or {})},
-        )
-        return token
+        """Open the session of *account*, or unlock the one he left there; its secret."""
+        arrival = Arrival(account, listed, sign_in, origin, former, native_challenge, detail)
+        return session_opening.open_for(session, arrival, self.settings, self.sealer)
+
+    def _left_on_shared(self, session: Session, token: str) -> bool:
+        """Say whether *token* is of a session left locked where several people work."""
+        row = sessions.find(session, token)
+        if row is None or not is_shared(self.settings.workstations, row.workstation):
+            return False
+        found = sessions.standing(row, self.settings, clock.now())
+        return found.state is SessionState.LOCKED
 
     def trace_failure(
         self, error: RisError, actor: Actor, action: str = "auth.login_failed"
     ) -> None:
-        """Trace a refusal with its reason, in its own transaction."""
-        reason = str(getattr(error, "reason", error.code))
-        with self.database.transaction() as session:
-            aftermath.note(session, error, actor)
-            audit.record(session, action, actor=actor, outcome="failure", reason=reason)
-
-    def _close(self, session: Session, row: RisSession, reason: CloseReason, origin: Actor) -> None:
-        sessions.close(session, row, reason)
-        account = session.get_one(Account, row.account_id)
-        audit.record(
-            session,
-            "auth.session_closed",
-            actor=proof(accounts.actor_of(account, origin), row),
-            reason=reason,
-            target=("ris_session", row.id),
-        )
-
-
-def proof(actor: Actor, row: RisSession) -> Actor:
-    """Return *actor* with the proof of authentication level of its session."""
-    return replace(
-        actor,
-        situation_id=row.situation_id,
-        auth_method=row.method,
-        acr=row.acr,
-        auth_time=row.auth_time,
-        psc_session_state=row.psc_session_state,
-        session_hash=row.token_hash.hex()[:16],
-    )
+        """Trace a refusal with its reason and what it leaves, or count it (`refusals.py`)."""
+        self.refusals.refused(action, error, actor)

@@ -1,7 +1,8 @@
-"""Server-side sessions: opened after a sign-in, resumed at each request, closed (auth.md §6).
+"""Server-side sessions: opened after a sign-in, resumed at each request, locked, closed.
 
-The browser holds a random id, the database its hash. Idle and absolute ends follow from instants
-alone, so a locked session cannot come back by itself. No cookie and no HTTP here.
+The browser holds a random id, the database its hash. The states and delays are the rules of
+`session_states.py`; what a sign-in does to former sessions is in `session_opening.py`. No cookie
+and no HTTP here.
 """
 
 import hmac
@@ -14,27 +15,32 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ris.auth import cookies, situations
+from ris.auth import cookies, session_states, session_trace, situations
 from ris.auth.errors import NotAuthenticated, OidcStateInvalid, SessionExpired, SessionLocked
-from ris.auth.local import life
+from ris.auth.local import life as local_life
 from ris.auth.model import Account, AccountStatus, CloseReason, RisSession, Situation
 from ris.auth.psc import link as psc_link
 from ris.auth.psc.client import SignIn
+from ris.auth.session_states import Delays, Life, SessionState, Standing
 from ris.auth.settings import AuthSettings
-from ris.core import clock, ids
+from ris.auth.workstations import idle_of
+from ris.core import audit, clock, ids
+from ris.core.audit import Actor
 from ris.core.crypto import Sealer
+from ris.rem import satisfies
 
 _TOUCH: Final = timedelta(seconds=15)
-_DELIVERY: Final = timedelta(seconds=60)
+_AMR: Final = 16  # RFC 8176 registers about as many methods
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A session that may be used now, with its account and its chosen situation."""
+    """A session, where it stands, its account and its chosen situation."""
 
     row: RisSession
     account: Account
     situation: Situation | None
+    standing: Standing
 
 
 def open_session(
@@ -45,6 +51,7 @@ def open_session(
     *,
     sealer: Sealer,
     ip: str | None = None,
+    workstation: str | None = None,
     keep_situation: UUID | None = None,
     native_challenge: str | None = None,
 ) -> tuple[RisSession, str]:
@@ -54,33 +61,40 @@ def open_session(
     the same person's former session. With *native_challenge* the secret is only the one-time code
     of `deliver`.
     """
-    token, identifier, claims = cookies.fresh(), ids.new(), sign_in.claims
-    candidates = situations.candidates(session, listed)
-    kept = [one for one in candidates if one.id == keep_situation]
-    chosen = (kept or candidates)[0] if kept or len(candidates) == 1 else None
-    amr = claims.get("amr")
+    token = cookies.fresh()
     row = RisSession(
-        id=identifier,
+        id=ids.new(),
         token_hash=cookies.digest(token),
         account_id=account.id,
-        situation_id=chosen.id if chosen else None,
-        needs_situation=chosen is None and len(candidates) > 1,
-        method=sign_in.method,
-        acr=str(claims.get("acr", "")),
-        auth_mode=str(claims.get("authMode", "")),
-        amr=[str(item) for item in amr] if isinstance(amr, list) else [],
-        auth_time=sign_in.auth_time,
-        psc_session_state=_text(claims.get("session_state")),
-        psc_sid=_text(claims.get("sid")) or _text(claims.get("session_state")),
-        psc_sub=_text(claims.get("sub")),
         native_challenge=native_challenge,
-        id_token_sealed=_sealed(sign_in.token, identifier, sealer),
-        ip=ip,
+        workstation=workstation,
     )
-    psc_link.keep(row, sign_in.tokens, sealer)
+    _situate(session, row, listed, keep_situation)
+    _prove(row, sign_in, sealer, ip)
     session.add(row)
     session.flush()
     return row, token
+
+
+def reopen(
+    session: Session,
+    row: RisSession,
+    listed: Sequence[Situation],
+    sign_in: SignIn,
+    *,
+    sealer: Sealer,
+    ip: str | None = None,
+) -> str:
+    """Lift the lock of *row* for the person who signed in again; return the new secret.
+
+    The situation and the absolute end stay, the proof is the new one; the former cookie is dead.
+    """
+    token, row.locked_at, row.last_seen_at = cookies.fresh(), None, clock.now()
+    row.token_hash = cookies.digest(token)
+    _situate(session, row, listed, row.situation_id)
+    _prove(row, sign_in, sealer, ip)
+    session.flush()
+    return token
 
 
 def deliver(session: Session, code: str, challenge: str, now: datetime) -> tuple[RisSession, str]:
@@ -91,10 +105,12 @@ def deliver(session: Session, code: str, challenge: str, now: datetime) -> tuple
     """
     query = select(RisSession).where(RisSession.token_hash == cookies.digest(code))
     row = session.scalars(query.with_for_update()).one_or_none()
-    if row is None or row.native_challenge is None or row.closed_at is not None:
+    if row is None or row.native_challenge is None:
         raise OidcStateInvalid("native_code_unknown")
-    if now - row.created_at > _DELIVERY:
+    if now - row.created_at > session_states.DELIVERY:
         raise OidcStateInvalid("native_code_expired")
+    if row.closed_at is not None:
+        raise OidcStateInvalid("native_code_unknown")
     if not hmac.compare_digest(row.native_challenge.encode(), challenge.encode()):
         raise OidcStateInvalid("native_verifier")
     token = cookies.fresh()
@@ -103,29 +119,33 @@ def deliver(session: Session, code: str, challenge: str, now: datetime) -> tuple
     return row, token
 
 
+@satisfies("SC.SSI/IE.39")
 def resume(session: Session, token: str, settings: AuthSettings) -> Live:
-    """Return the session of a cookie's *token* and note that it is used.
+    """Return the session of a cookie's *token*; an open one is noted as used.
 
-    A situation that ended since it was chosen is acted in no more: another must be chosen.
-    Raises NotAuthenticated, SessionExpired or SessionLocked.
+    A situation that ended since it was chosen is acted in no more: another must be chosen. What
+    time alone did to it is written: commit, then `refuse_unusable`. Raises NotAuthenticated, or
+    SessionExpired for an account that may no longer act.
     """
     row = find(session, token)
     if row is None:
         raise NotAuthenticated
     account = session.get_one(Account, row.account_id)
-    refuse_unusable(row, settings, clock.now())
-    if account.status != AccountStatus.ACTIVE:
+    now = clock.now()
+    standing = settle(session, row, settings, now)
+    if standing.state is not SessionState.CLOSED and account.status != AccountStatus.ACTIVE:
         raise SessionExpired
-    if clock.now() - row.last_seen_at > _TOUCH:
-        row.last_seen_at = clock.now()
-    return Live(row, account, _chosen(session, row))
+    usable = standing.state in (SessionState.ACTIVE, SessionState.NEEDS_SITUATION)
+    if usable and now - row.last_seen_at > _TOUCH:
+        row.last_seen_at = now
+    return Live(row, account, _chosen(session, row), standing)
 
 
-def refuse_unusable(row: RisSession, settings: AuthSettings, now: datetime) -> None:
-    """Raise SessionExpired when closed or too old, SessionLocked when idle for too long."""
-    if row.closed_at is not None or now - row.created_at > life.longest(row.method, settings):
+def refuse_unusable(standing: Standing, *, even_locked: bool = False) -> None:
+    """Raise SessionExpired when it is closed, SessionLocked when locked unless *even_locked*."""
+    if standing.state is SessionState.CLOSED:
         raise SessionExpired
-    if now - row.last_seen_at > timedelta(seconds=settings.idle_lock_s):
+    if standing.state is SessionState.LOCKED and not even_locked:
         raise SessionLocked
 
 
@@ -137,6 +157,42 @@ def _chosen(session: Session, row: RisSession) -> Situation | None:
     row.situation_id = None
     row.needs_situation = bool(situations.current(session, row.account_id))
     return None
+
+
+def settle(session: Session, row: RisSession, settings: AuthSettings, now: datetime) -> Standing:
+    """Write and trace what time alone did to *row*, its lock or its end; return its standing."""
+    seen = standing(row, settings, now)
+    locks = seen.state is SessionState.LOCKED and row.locked_at is None
+    if seen.reason is None and not locks:
+        return seen
+    session.refresh(row, with_for_update=True)  # one of the requests at once writes it
+    seen = standing(row, settings, now)
+    if seen.reason is not None:
+        close(session, row, seen.reason)
+        session_trace.closed(session, row, session_trace.holder(session, row))
+    elif seen.state is SessionState.LOCKED and row.locked_at is None:
+        row.locked_at = seen.locked_since
+        session_trace.locked(session, row, "idle", session_trace.holder(session, row))
+    return seen
+
+
+def standing(row: RisSession, settings: AuthSettings, now: datetime) -> Standing:
+    """Return where *row* stands by the rules of its workstation."""
+    life = Life(
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+        locked_at=row.locked_at,
+        closed_at=row.closed_at,
+        needs_situation=row.needs_situation,
+        psc_ended=row.psc_ended_at is not None,
+        undelivered=row.native_challenge is not None,
+    )
+    delays = Delays(
+        idle=idle_of(settings.workstations, row.workstation, settings.idle_lock_s),
+        locked=timedelta(seconds=settings.locked_close_s),
+        absolute=local_life.longest(row.method, settings),
+    )
+    return session_states.standing(life, delays, now)
 
 
 def find(session: Session, token: str) -> RisSession | None:
@@ -162,6 +218,28 @@ def choose(session: Session, row: RisSession, situation_id: UUID) -> str:
     return token
 
 
+def lock(session: Session, row: RisSession, actor: Actor) -> None:
+    """Lock *row* because its person asks; the cookie then only serves to leave or to come back."""
+    if row.locked_at is None:
+        row.locked_at = clock.now()
+        session_trace.locked(session, row, "user", actor)
+
+
+def others_of(
+    session: Session, row: RisSession, settings: AuthSettings
+) -> list[tuple[RisSession, Standing]]:
+    """Return the other sessions of the same person that are not over, newest first."""
+    now = clock.now()
+    query = select(RisSession).where(
+        RisSession.account_id == row.account_id,
+        RisSession.id != row.id,
+        RisSession.closed_at.is_(None),
+    )
+    found = [(one, standing(one, settings, now)) for one in session.scalars(query)]
+    left = [pair for pair in found if pair[1].state is not SessionState.CLOSED]
+    return sorted(left, key=lambda pair: pair[0].created_at, reverse=True)
+
+
 def close(session: Session, row: RisSession, reason: CloseReason) -> None:
     """End a session for good and forget its tokens."""
     if row.closed_at is None:
@@ -171,9 +249,66 @@ def close(session: Session, row: RisSession, reason: CloseReason) -> None:
         session.flush()
 
 
+def end_all_of(
+    session: Session, account_id: UUID, reason: CloseReason, *, actor: Actor = audit.SYSTEM
+) -> list[RisSession]:
+    """Close every open session of an account, trace each, and return them.
+
+    *actor* is who decides: an administrator, the person, or nobody. The account's row is locked
+    first, so that a sign-in at the same instant ends too. Call it before any other trace of the
+    same transaction: the journal's lock comes last.
+    """
+    lock_account(session, account_id)
+    query = select(RisSession).where(
+        RisSession.account_id == account_id, RisSession.closed_at.is_(None)
+    )
+    ordered = query.order_by(RisSession.id).with_for_update()
+    ended = list(session.scalars(ordered, execution_options={"populate_existing": True}))
+    for row in ended:
+        close(session, row, reason)
+    for row in ended:
+        session_trace.closed(session, row, actor)
+    return ended
+
+
+def lock_account(session: Session, account_id: UUID) -> None:
+    """Let one transaction at a time open or end sessions of an account, and read it anew."""
+    query = select(Account).where(Account.id == account_id).with_for_update(key_share=True)
+    session.scalars(query, execution_options={"populate_existing": True}).one()
+
+
 def context_of(identifier: UUID) -> bytes:
     """Return the sealing context of a session's id_token."""
     return b"ris.session.id_token.v1|" + identifier.bytes
+
+
+def _situate(
+    session: Session, row: RisSession, listed: Sequence[Situation], wanted: UUID | None
+) -> None:
+    """Choose *wanted* if it may still be, else the only candidate, else leave it to the person."""
+    candidates = situations.candidates(session, listed)
+    kept = [one for one in candidates if one.id == wanted]
+    chosen = (kept or candidates)[0] if kept or len(candidates) == 1 else None
+    row.situation_id = chosen.id if chosen else None
+    row.needs_situation = chosen is None and len(candidates) > 1
+
+
+def _prove(row: RisSession, sign_in: SignIn, sealer: Sealer, ip: str | None) -> None:
+    """Write how the person was authenticated: the proof of level, and the link with PSC."""
+    claims = sign_in.claims
+    amr = claims.get("amr")
+    row.ip = ip
+    row.method = sign_in.method
+    row.acr = str(claims.get("acr", ""))
+    row.auth_mode = _text(claims.get("authMode")) or ""
+    told = [_text(item) for item in amr[:_AMR]] if isinstance(amr, list) else []
+    row.amr = [item for item in told if item]
+    row.auth_time = sign_in.auth_time
+    row.psc_session_state = _text(claims.get("session_state"))
+    row.psc_sid = _text(claims.get("sid")) or _text(claims.get("session_state"))
+    row.psc_sub = _text(claims.get("sub"))
+    row.id_token_sealed = _sealed(sign_in.token, row.id, sealer)
+    psc_link.keep(row, sign_in.tokens, sealer)
 
 
 def _sealed(id_token: str, identifier: UUID, sealer: Sealer) -> bytes | None:
@@ -182,4 +317,4 @@ def _sealed(id_token: str, identifier: UUID, sealer: Sealer) -> bytes | None:
 
 
 def _text(value: object) -> str | None:
-    return value[:128] if isinstance(value, str) and value else None
+    return value[:128] if isinstance(value, str) and value and value.isprintable() else None

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ris.auth.brake import BrakeSettings
 from ris.auth.break_glass.settings import BreakGlassSettings
 from ris.auth.card.settings import CardSettings
 from ris.auth.certificates.settings import PoolSettings
@@ -12,6 +13,7 @@ from ris.auth.compartments.settings import CompartmentSettings
 from ris.auth.enrolment.policy import Enrolment
 from ris.auth.local.settings import LocalSettings
 from ris.auth.rights import Permission, Role
+from ris.auth.workstations import Workstation, WorkstationName
 
 _BAS = "https://auth.bas.psc.esante.gouv.fr/auth/realms/esante-wallet"
 
@@ -94,9 +96,16 @@ class AuthSettings(BaseModel):
 
     *withheld* takes rights away from a role on this site (`{"SECRETARY": ["ins.read"]}`): seeing
     an INS and calling INSi are granted or withheld one by one (RIS.INS.05, .06). It never adds.
+
     *delegation_required*: staff send and send again only under a delegation of the physician who
     signed (auth.md §9.3); without it the journal still names him. The `…_max_days` bound what is
     given for a time [K].
+
+    A session unused for *idle_lock_s* is locked, locked for *locked_close_s* it is closed.
+    *workstations* gives some of them their own rules (`{"ACCUEIL-1": {"idle_lock_s": 300,
+    "shared": true}}`). Beyond *sessions_per_account* (0: no limit) a further sign-in is refused
+    or closes the oldest session, as *session_overflow* says. *brake* bounds what anonymous
+    callers write in the journal.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -115,6 +124,7 @@ class AuthSettings(BaseModel):
     origin: str = ""
     cookie_secure: bool = True
     idle_lock_s: int = 600
+    locked_close_s: int = 1800
     absolute_s: int = Field(default=4 * 3600, le=4 * 3600)
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800
@@ -123,3 +133,7 @@ class AuthSettings(BaseModel):
     delegation_max_days: int = Field(default=366, ge=1)
     manual_situation_max_days: int = Field(default=366, ge=1)
     withheld: dict[Role, frozenset[Permission]] = Field(default_factory=dict)
+    workstations: dict[WorkstationName, Workstation] = Field(default_factory=dict)
+    sessions_per_account: int = Field(default=3, ge=0)
+    brake: BrakeSettings = BrakeSettings()
+    session_overflow: Literal["close_oldest", "refuse"] = "close_oldest"

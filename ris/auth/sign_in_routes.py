@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth import attempts, cookies
 from ris.auth.dependencies import desk_of, origin_of, refuse_foreign_page
+from ris.auth.workstations import PATTERN
 from ris.core.errors import Invalid
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
@@ -46,22 +47,33 @@ class NativeCode(BaseModel):
 @satisfies("RIS.PSC.01", "SC.PSC.01", "SC.PSC.08")
 def psc_login(
     request: Request,
+    *,
     next: str = "/",  # noqa: A002
     step_up: bool = False,
     native_port: Annotated[int | None, Query(ge=1024, le=65535)] = None,
     native_challenge: Annotated[str | None, Query(max_length=43)] = None,
+    workstation: Annotated[str | None, Query(pattern=PATTERN)] = None,
 ) -> Response:
     """Send the browser to Pro Santé Connect. *next* is a path of this site to come back to.
+
+    *workstation* is the name this site gives to the computer: some have their own delays.
 
     An installed application gives instead the port of 127.0.0.1 where it listens and the S256
     challenge of a secret of its own: the browser brings it a code, worth a session with the secret.
     """
     desk = desk_of(request)
     if native_port is None and native_challenge is None:
-        url, binding = desk.begin(next, step_up=step_up)
+        url, binding = desk.begin(
+            next,
+            step_up=step_up,
+            workstation=workstation,
+            present=cookies.read(request, cookies.SESSION, secure=desk.settings.cookie_secure),
+        )
     elif native_port is not None and _CHALLENGE.fullmatch(native_challenge or ""):
         wanted = attempts.loopback(native_port)
-        url, binding = desk.begin(wanted, step_up=step_up, native_challenge=native_challenge)
+        url, binding = desk.begin(
+            wanted, step_up=step_up, native_challenge=native_challenge, workstation=workstation
+        )
     else:
         raise Invalid("native_port et native_challenge vont ensemble.", code="NATIVE_INVALID")
     response = RedirectResponse(url, 302)
@@ -98,8 +110,9 @@ def native_session(request: Request, response: Response, told: NativeCode) -> No
     """Give an installed application its session (cookie), for the code its browser brought it."""
     desk = desk_of(request)
     refuse_foreign_page(request, desk.settings)
-    token = desk.deliver(told.code, told.verifier, origin_of(request))
     secure, life = desk.settings.cookie_secure, desk.settings.absolute_s
+    former = cookies.read(request, cookies.SESSION, secure=secure)
+    token = desk.deliver(told.code, told.verifier, origin_of(request), former=former)
     cookies.write(response, cookies.SESSION, token, secure=secure, max_age=life)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 
-from ris.core import clock
+from ris.core import clock, http_deadline
 from ris.core.crypto import Credential
 from ris.core.errors import Lost, NotConfigured, RemoteError, Throttled, Transient
 from ris.core.settings import HttpSettings
@@ -23,6 +23,7 @@ _BODY_LEFT: Final = "send_request_body.complete"
 _DEADLINE: Final = "ris.deadline"
 _ENCODED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 MAX_BYTES: Final = 100_000_000
+TOO_LARGE: Final = "TOO_LARGE"
 
 
 def context(*, trust: Path | None, credential: Credential | None = None) -> ssl.SSLContext:
@@ -48,8 +49,8 @@ def client(
 
     Redirects are not followed. The caller closes it. See `context` for the arguments.
     """
-    verified = context(trust=trust, credential=credential)
-    return httpx.Client(verify=verified, timeout=timeouts(settings), trust_env=False)
+    transport = http_deadline.Transport(context(trust=trust, credential=credential))
+    return httpx.Client(transport=transport, timeout=timeouts(settings), trust_env=False)
 
 
 def timeouts(settings: HttpSettings) -> httpx.Timeout:
@@ -78,7 +79,8 @@ def call(
     request.extensions = {**request.extensions, "trace": progress}
     deadline = time.monotonic() + _total(request)
     try:
-        response = _receive(client, request, deadline, max_bytes)
+        with http_deadline.until(deadline):
+            response = _receive(client, request, deadline, max_bytes)
     except httpx.UnsupportedProtocol as error:
         raise NotConfigured("Adresse de service invalide.") from error
     except httpx.RequestError as error:
@@ -108,7 +110,7 @@ class _Progress:
 def _receive(
     client: httpx.Client, request: httpx.Request, deadline: float, max_bytes: int
 ) -> httpx.Response:
-    """Read the answer under one deadline: httpx alone restarts its clock at every byte."""
+    """Read the answer, no further than *max_bytes* nor than *deadline*."""
     received = client.send(request, stream=True)
     try:
         chunks, size = [], 0
@@ -143,7 +145,7 @@ def _failure(error: httpx.RequestError, *, effect: bool) -> RemoteError:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return Transient(remote_code="CONNECT")
     code = "TIMEOUT" if isinstance(error, httpx.TimeoutException) else "CUT"
-    code = "TOO_LARGE" if isinstance(error, _TooLarge) else code
+    code = TOO_LARGE if isinstance(error, _TooLarge) else code
     return Lost(remote_code=code) if effect else Transient(remote_code=code)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from ris.core import http
+from ris.core import http, http_deadline
 from ris.core.crypto import Credential
 from ris.core.errors import NotConfigured
 from ris.core.settings import HttpSettings
@@ -59,7 +59,7 @@ class _Following(httpx.BaseTransport):
 
     def _open(self) -> httpx.HTTPTransport:
         verified = http.context(trust=self._trust, credential=self._credential)
-        return httpx.HTTPTransport(verify=verified, trust_env=False)
+        return http_deadline.Transport(verified)
 
 
 def _version(credential: Credential) -> _Version:

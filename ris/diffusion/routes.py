@@ -42,8 +42,8 @@ from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["deliveries"])
 Signer = Annotated[Principal, Depends(require(Permission.REPORT_SIGN, fresh=True))]
-Announcer = Annotated[Principal, Depends(require(Permission.REPORT_SIGN))]
-Amender = Annotated[Principal, Depends(require(Permission.REPORT_AMEND))]
+Announcer = Annotated[Principal, Depends(require(Permission.REPORT_SIGN, fresh=True))]
+Amender = Annotated[Principal, Depends(require(Permission.REPORT_AMEND, fresh=True))]
 Watcher = Annotated[Principal, Depends(require(Permission.DELIVERY_READ))]
 Retrier = Annotated[Principal, Depends(require(Permission.DELIVERY_RETRY))]
 Sender = Annotated[Principal, Depends(require(Permission.MSS_SEND))]

@@ -23,6 +23,7 @@ from ris.web.unit_of_work import Db
 router = APIRouter(route_class=TaggedRoute, tags=["dmp"])
 Reader = Annotated[Principal, Depends(require(Permission.PATIENT_READ))]
 Controller = Annotated[Principal, Depends(require(Permission.DMP_CONTROL))]
+Lifter = Annotated[Principal, Depends(require(Permission.DMP_CONTROL, fresh=True))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def record_dmp_opposition(
 @router.delete("/patients/{patient_id}/dmp-opposition/{opposition_id}")
 @satisfies("RIS.DMP.03")
 def lift_dmp_opposition(
-    patient_id: UUID, opposition_id: UUID, session: Db, principal: Controller, request: Request
+    patient_id: UUID, opposition_id: UUID, session: Db, principal: Lifter, request: Request
 ) -> OppositionOut:
     """Lift an opposition; what was held may leave again."""
     row = opposition.lift(session, patient_id, opposition_id, actor=principal.actor)

@@ -1,15 +1,17 @@
 """What the identity routes ask of a request, and how they answer with a record. No rule here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from ris.auth.dependencies import Principal, require
+from ris.auth.dependencies import Principal, is_fresh, refuse_stale, require
 from ris.auth.rights import Permission
 from ris.identity import schemas, service
+from ris.identity.errors import TraitsLocked
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
 from ris.web.etag import IfMatch, read_version, tag
@@ -32,8 +34,24 @@ Writer = Annotated[Principal, Depends(require(Permission.PATIENT_WRITE))]
 InsReader = Annotated[Principal, Depends(require(Permission.INS_READ))]
 InsiCaller = Annotated[Principal, Depends(require(Permission.INSI_CALL))]
 Validator = Annotated[Principal, Depends(require(Permission.IDENTITY_VALIDATE))]
-Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER))]
+Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER, fresh=True))]
 Auditor = Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
+
+
+@contextmanager
+def as_superuser(request: Request, principal: Principal) -> Iterator[bool]:
+    """Give whether *principal* may change locked traits now: the right, and a recent sign-in.
+
+    Where the block is refused only for want of the latter, StepUpRequired is raised instead.
+    """
+    right = Permission.IDENTITY_SUPERUSER in principal.permissions
+    fresh = is_fresh(request, principal)
+    try:
+        yield right and fresh
+    except TraitsLocked:
+        if right:
+            refuse_stale(request, principal)
+        raise
 
 
 def answered(

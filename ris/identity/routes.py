@@ -23,6 +23,7 @@ from ris.identity.route_inputs import (
     Version,
     Writer,
     answered,
+    as_superuser,
     changed,
     etag,
     kept,
@@ -153,6 +154,7 @@ def read_patient(
 def edit_patient(
     patient_id: UUID,
     *,
+    request: Request,
     body: schemas.PatientEdit,
     session: Db,
     feature: Feature,
@@ -163,20 +165,22 @@ def edit_patient(
     """Modifie des traits ou les coordonnées ; les champs absents restent en l'état.
 
     Un trait strict d'une identité récupérée ou qualifiée demande l'habilitation « corriger une
-    identité verrouillée » (403 `IDENTITY_TRAITS_LOCKED`) et un motif ; l'INS est alors retirée et
+    identité verrouillée » (403 `IDENTITY_TRAITS_LOCKED`), une connexion récente (401
+    `psc_step_up_required`) et un motif ; l'INS est alors retirée et
     le statut redescend. Référentiel externe : 403 `RI_IS_EXTERNAL` pour tout trait strict.
     """
-    patient = service.edit(
-        session,
-        feature,
-        patient_id,
-        body.changed(),
-        body.contact(),
-        version=version,
-        superuser=Permission.IDENTITY_SUPERUSER in principal.permissions,
-        reason=body.reason,
-        actor=principal.actor,
-    )
+    with as_superuser(request, principal) as superuser:
+        patient = service.edit(
+            session,
+            feature,
+            patient_id,
+            body.changed(),
+            body.contact(),
+            version=version,
+            superuser=superuser,
+            reason=body.reason,
+            actor=principal.actor,
+        )
     return changed(session, patient, feature, principal, response)
 
 

@@ -32,7 +32,7 @@ router = APIRouter(route_class=TaggedRoute, tags=["reports"])
 Reader = Annotated[Principal, Depends(require(Permission.REPORT_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.REPORT_DRAFT))]
 Signer = Annotated[Principal, Depends(require(Permission.REPORT_SIGN))]
-Amender = Annotated[Principal, Depends(require(Permission.REPORT_AMEND))]
+Amender = Annotated[Principal, Depends(require(Permission.REPORT_AMEND, fresh=True))]
 _MEDIA = {"n1": "text/xml", "n3": "text/xml", "pdf": "application/pdf"}
 
 

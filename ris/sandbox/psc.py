@@ -15,6 +15,7 @@ from fastapi import FastAPI, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from ris.core import clock
+from ris.sandbox import psc_lies
 from ris.sandbox.psc_endpoints import REALM, Code, RegisteredClient, TokenEndpoints, page
 from ris.sandbox.psc_people import PEOPLE, Person
 from ris.sandbox.psc_tokens import Evil, sid_of
@@ -57,8 +58,10 @@ class PscProvider(TokenEndpoints):
         add("POST", f"{PROTOCOL}/ext/ciba/auth", self.ciba)
         add("POST", PHONE, self.phone)
 
-    def discovery(self) -> dict[str, object]:
+    def discovery(self) -> dict[str, object] | Response:
         """Return the wallet document; like PSC's, it lists HS256 and useless acr values."""
+        if self.evil is Evil.HUGE_DISCOVERY:
+            return psc_lies.huge()
         told = f"{self.base_url}{PROTOCOL}"
         back = {
             "token_endpoint": "token",
@@ -93,6 +96,8 @@ class PscProvider(TokenEndpoints):
         self.calls.append("certs")
         if self.evil is Evil.JWKS_500:
             return Response(status_code=500)
+        if self.evil is Evil.HUGE_JWKS:
+            return psc_lies.huge()
         return JSONResponse(self.signer.public())
 
     def authorize(self, request: Request) -> Response:

@@ -21,6 +21,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from ris.core import clock
+from ris.sandbox import psc_lies
 from ris.sandbox.psc_ciba import GRANT, Phones
 from ris.sandbox.psc_grants import REFRESH_LIFE, Grants, PscSession, thumbprint
 from ris.sandbox.psc_people import PEOPLE, Person
@@ -85,6 +86,7 @@ class TokenEndpoints:
         self._client = client
         self._people = {person.ps_idnat: person for person in people}
         self._codes: dict[str, Code] = {}
+        self._former: dict[str, object] | None = None
 
     @property
     def issuer(self) -> str:
@@ -112,7 +114,12 @@ class TokenEndpoints:
             return error("unsupported_grant_type")
         if isinstance(redeemed, str):
             return error(redeemed)
-        return JSONResponse(self._issue(*redeemed), headers={"Cache-Control": "no-store"})
+        told = self._issue(*redeemed)
+        lie = psc_lies.token_answer(self.evil, told, self._former, self.slow_s)
+        if lie is not None:
+            return lie
+        self._former = told
+        return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     def userinfo(self, request: Request) -> Response:
         """Return the claims of the bearer of a live access token."""
@@ -123,15 +130,9 @@ class TokenEndpoints:
             return error("invalid_token", 401)
         person = held[0].person
         claims = person.userinfo()
-        if self.evil is Evil.USERINFO_HTML:
-            return page("Bienvenue")
-        lies: dict[Evil, dict[str, str | None]] = {
-            Evil.OTHER_SUB: {"sub": f"{person.sub}0"},
-            Evil.OTHER_NAME_ID: {"SubjectNameID": "899700993043"},
-            Evil.NO_SUBJECT: {"SubjectNameID": None},
-            Evil.HUGE_USERINFO: {"raisonSociale": "x" * 400_000},
-        }
-        return JSONResponse(claims | (lies.get(self.evil, {}) if self.evil else {}))
+        ours = self._client.client_id
+        lie = psc_lies.userinfo_answer(self.evil, claims, self.signer, self.issuer, ours)
+        return JSONResponse(claims) if lie is None else lie
 
     def introspect(self, request: Request, form: Sent) -> Response:
         """Say what a token is worth (RFC 7662); the name only for an access token."""

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ris.core import ids
 
 BODY_CAP: Final = 10 * 1024 * 1024
+TEXT_CAP: Final = 1024 * 1024
+_FILES: Final = ("multipart/form-data", "image/", "application/pdf", "application/octet-stream")
 READ_TIMEOUT_S: Final = 30.0
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SAFE: Final[Mapping[str, str]] = {
@@ -29,13 +31,21 @@ SAFE: Final[Mapping[str, str]] = {
 
 
 class Envelope:
-    """Wraps *app*; a body beyond *body_cap* bytes is a 413, one too slow to come a 408."""
+    """Wraps *app*; a body beyond *body_cap* bytes is a 413, one too slow to come a 408.
+
+    FastAPI reads and parses a body before any route asks who calls: what is not declared as a file
+    may not exceed *text_cap*, so that nobody makes us parse ten megabytes of JSON.
+    """
 
     def __init__(
-        self, app: ASGIApp, body_cap: int = BODY_CAP, read_timeout_s: float = READ_TIMEOUT_S
+        self,
+        app: ASGIApp,
+        body_cap: int = BODY_CAP,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        text_cap: int = TEXT_CAP,
     ) -> None:
         self.app = app
-        self._cap = body_cap
+        self._cap, self._text_cap = body_cap, text_cap
         self._timeout = read_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +68,9 @@ class Envelope:
     def _guarded(self, headers: Headers, receive: Receive) -> Receive:
         """Return *receive* with the cap and the time-out on the body; what follows is free."""
         declared = headers.get("content-length", "")
-        too_long = declared.isdigit() and int(declared) > self._cap
+        file = headers.get("content-type", "").lower().startswith(_FILES)
+        cap = self._cap if file else self._text_cap
+        too_long = declared.isdigit() and int(declared) > cap
         seen, over = 0, False
 
         async def guarded() -> Message:
@@ -73,7 +85,7 @@ class Envelope:
                 raise HTTPException(408) from None
             seen += len(message.get("body", b""))
             over = not message.get("more_body", False)
-            if seen > self._cap:
+            if seen > cap:
                 raise HTTPException(413)
             return message
 

@@ -34,6 +34,7 @@ class Door:
     path: str
     permissions: tuple[Permission, ...]
     rem: tuple[str, ...] | None
+    fresh: bool = False
 
     @property
     def place(self) -> str:
@@ -54,6 +55,13 @@ def asked(dependant: Any) -> Iterator[Permission]:
         yield from asked(dependency)
 
 
+def asks_fresh(dependant: Any) -> bool:
+    """Whether a route wants a recent sign-in."""
+    return any(
+        getattr(one.call, "fresh", False) or asks_fresh(one) for one in dependant.dependencies
+    )
+
+
 def code_of(answer: httpx.Response) -> str:
     """Our stable code, in a problem document or in an OperationOutcome."""
     told = answer.json()
@@ -69,9 +77,10 @@ def doors() -> list[Door]:
     for route in iter_route_contexts(application.routes):
         dependant = getattr(route, "dependant", None)
         permissions = tuple(asked(dependant)) if dependant else ()
+        fresh = bool(dependant) and asks_fresh(dependant)
         rem = getattr(route.endpoint, "__rem__", None)
         for method in sorted((route.methods or set()) - {"HEAD"}):
-            found.append(Door(method, str(route.path), permissions, rem))
+            found.append(Door(method, str(route.path), permissions, rem, fresh))
     return found
 
 

@@ -56,10 +56,15 @@ CALLBACK = f"{SITE}/auth/psc/callback"
 LOGGED_OUT = f"{SITE}/auth/psc/logged-out"
 
 
+def new_provider() -> PscProvider:
+    """Return a sandbox Pro Santé Connect where the site is registered."""
+    return PscProvider(RegisteredClient("ris-core", CLIENT_SECRET, (CALLBACK,), (LOGGED_OUT,)))
+
+
 @pytest.fixture
 def provider() -> PscProvider:
     """The sandbox Pro Santé Connect."""
-    return PscProvider(RegisteredClient("ris-core", CLIENT_SECRET, (CALLBACK,), (LOGGED_OUT,)))
+    return new_provider()
 
 
 @pytest.fixture
@@ -88,6 +93,11 @@ def annuaire(pki: TestPki) -> Iterator[tuple[Annuaire, AnnuaireSettings]]:
 @pytest.fixture
 def psc_settings(provider: PscProvider, provider_server: Running, pki: TestPki) -> PscSettings:
     """Our registration at the sandbox provider."""
+    return registration(provider, pki)
+
+
+def registration(provider: PscProvider, pki: TestPki) -> PscSettings:
+    """Return our registration at *provider*."""
     return PscSettings(
         issuer=provider.issuer,
         client_secret=SecretStr(CLIENT_SECRET),
@@ -141,34 +151,36 @@ def make_site(
     provider_server: Running,
 ) -> Iterator[Callable[[AuthSettings], Site]]:
     """A maker of applications, for settings of one's own."""
-    servers = ExitStack()
+    with ExitStack() as servers:
+        yield lambda settings: new_site(settings, database, sealer, pki, servers)
 
-    def make(settings: AuthSettings) -> Site:
-        application = FastAPI()
-        problems.install(application)
-        application.include_router(sign_in_router)
-        application.include_router(ciba_router)
-        application.include_router(local_router)
-        application.include_router(router, prefix="/v1")
-        application.include_router(certificates_router, prefix="/v1")
-        application.include_router(accounts_router, prefix="/v1")
 
-        @application.post("/v1/sign")
-        def sign(_: object = Depends(require(Permission.REPORT_SIGN, fresh=True))) -> str:
-            return "signed"
+def new_site(
+    settings: AuthSettings, database: Database, sealer: Sealer, pki: TestPki, servers: ExitStack
+) -> Site:
+    """Return the application under test, listening until *servers* closes."""
+    application = FastAPI()
+    problems.install(application)
+    application.include_router(sign_in_router)
+    application.include_router(ciba_router)
+    application.include_router(local_router)
+    application.include_router(router, prefix="/v1")
+    application.include_router(certificates_router, prefix="/v1")
+    application.include_router(accounts_router, prefix="/v1")
 
-        desk = SignInDesk.build(settings, database=database, sealer=sealer, environment="test")
-        application.state.database = database
-        application.state.auth = desk
-        directory = Directory.build(settings.annuaire, database=database)
-        application.state.directory = directory
-        url = servers.enter_context(serve(application, tls=pki.server())).url
-        servers.callback(desk.close)
-        servers.callback(directory.close)
-        return Site(url, application, desk, database, pki.trust, servers)
+    @application.post("/v1/sign")
+    def sign(_: object = Depends(require(Permission.REPORT_SIGN, fresh=True))) -> str:
+        return "signed"
 
-    with servers:
-        yield make
+    desk = SignInDesk.build(settings, database=database, sealer=sealer, environment="test")
+    application.state.database = database
+    application.state.auth = desk
+    directory = Directory.build(settings.annuaire, database=database)
+    application.state.directory = directory
+    url = servers.enter_context(serve(application, tls=pki.server())).url
+    servers.callback(desk.close)
+    servers.callback(directory.close)
+    return Site(url, application, desk, database, pki.trust, servers)
 
 
 @pytest.fixture
@@ -186,6 +198,12 @@ def auth_settings(psc_settings: PscSettings) -> AuthSettings:
 def site(make_site: Callable[[AuthSettings], Site], auth_settings: AuthSettings) -> Site:
     """The ordinary site, with the people of the sandbox granted their roles."""
     made = make_site(auth_settings)
+    grant_people(made)
+    return made
+
+
+def grant_people(made: Site) -> None:
+    """Grant their roles to the people of the sandbox."""
     with made.database.transaction() as session:
         for person, role in (
             (RADIOLOGIST_A, Role.RADIOLOGIST),
@@ -195,7 +213,6 @@ def site(make_site: Callable[[AuthSettings], Site], auth_settings: AuthSettings)
             (ADMINISTRATOR, Role.ADMIN_SECURITY),
         ):
             accounts.grant(session, person.ps_idnat, role)
-    return made
 
 
 @pytest.fixture

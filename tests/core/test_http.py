@@ -4,6 +4,7 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -165,11 +166,38 @@ def test_a_question_without_effect_is_never_lost(server: Running, pki: TestPki, 
         ask(f"{server.url}/{path}", pki.trust, "GET")
 
 
-def test_an_answer_that_drips_for_ever_meets_the_total_time_out() -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
-    with listener(head, *([b"x"] * 5)) as port, pytest.raises(Lost) as raised:
-        ask(f"http://127.0.0.1:{port}/")
+DRIPS = {
+    "body": [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *([b"x"] * 8)],
+    "headers": [b"HTTP/1.1 200 OK\r\nX-Slow: ", *([b"x"] * 8)],
+    "status line": [b"H", b"T", b"T", b"P", b"/", b"1", b".", b"1", b" "],
+    "chunk size": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;",
+        *([b"x"] * 8),
+    ],
+}
+
+
+@pytest.mark.parametrize("where", DRIPS)
+def test_an_answer_that_drips_for_ever_meets_the_total_time_out(where: str) -> None:
+    with listener(*DRIPS[where]) as port:
+        began = time.monotonic()
+        with pytest.raises(Lost) as raised:
+            ask(f"http://127.0.0.1:{port}/")
+        took = time.monotonic() - began
     assert raised.value.remote_code == "TIMEOUT"
+    assert took < 1.2
+
+
+def test_a_connection_kept_open_gets_a_whole_delay_for_its_next_exchange(
+    server: Running, pki: TestPki
+) -> None:
+    settings = HttpSettings(connect_timeout_s=5, total_timeout_s=5)
+    with http.client(trust=pki.trust, settings=settings) as client:
+        http.call(client, client.build_request("GET", f"{server.url}/status/200"))
+        late = client.build_request("GET", f"{server.url}/slow", timeout=httpx.Timeout(0.3))
+        with pytest.raises(Transient):
+            http.call(client, late)
+        assert http.call(client, client.build_request("GET", f"{server.url}/slow")).is_success
 
 
 def test_an_answer_that_is_not_http_is_lost() -> None:

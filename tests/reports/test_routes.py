@@ -14,6 +14,7 @@ from sqlalchemy import select
 from ris.auth.compartments.scope import OPEN
 from ris.auth.dependencies import Principal, current_session
 from ris.auth.rights import Role, permissions_of
+from ris.auth.settings import AuthSettings
 from ris.core import clock, ids
 from ris.core.audit import AuditEvent
 from ris.core.db import Database
@@ -72,6 +73,7 @@ def room(database: Database) -> Iterator[Room]:
     app.include_router(router)
     app.state.database = database
     app.state.settings = SimpleNamespace(reports=SETTINGS)
+    app.state.auth = SimpleNamespace(settings=AuthSettings())
     app.dependency_overrides[current_session] = lambda: principal(bench)
     with (
         serve(app) as running,

@@ -22,6 +22,7 @@ from ris.sandbox.psc_people import (
     ADMINISTRATOR,
     IDENTITY_OFFICER,
     RADIOLOGIST_A,
+    REQUESTER,
     SECRETARY,
     TECHNOLOGIST,
     Person,
@@ -34,6 +35,7 @@ PERSON_OF: dict[Role, Person] = {
     Role.IDENTITY_OFFICER: IDENTITY_OFFICER,
     Role.ADMIN_SECURITY: ADMINISTRATOR,
     Role.AUDITOR: TECHNOLOGIST,
+    Role.ADMIN_TECH: REQUESTER,
 }
 
 

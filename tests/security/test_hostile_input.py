@@ -110,6 +110,20 @@ def test_a_body_nobody_can_read_is_refused(
     assert clean(answer)
 
 
+def test_nobody_makes_the_server_parse_a_huge_body_before_saying_who_he_is(
+    product: Product,
+) -> None:
+    huge = b'{"a": [' + b"1," * 600_000 + b"1]}"
+    deep = b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    kind = {"Content-Type": "application/json"}
+    with httpx.Client(base_url=product.url, trust_env=False, timeout=30) as nobody:
+        for path in ("/v1/patients", "/auth/psc/ciba", "/auth/native/session", "/v1/orders"):
+            assert nobody.post(path, content=huge, headers=kind).status_code == 413, path
+            assert nobody.post(path, content=deep, headers=kind).status_code in (400, 401), path
+        form = {"logout_token": "x" * 1_100_000}
+        assert nobody.post("/auth/psc/backchannel-logout", data=form).status_code == 413
+
+
 def test_a_body_beyond_the_cap_is_refused_declared_or_not(desk: httpx.Client) -> None:
     big = b"x" * (10 * 1024 * 1024 + 1)
     assert desk.post("/v1/patients", content=big).status_code == 413

@@ -72,13 +72,30 @@ def test_without_a_key_each_post_has_its_effect(client: httpx.Client, written: W
     assert written() == 2
 
 
-def test_a_body_over_the_cap_is_413(client: httpx.Client) -> None:
-    declared = client.post("/v1/notes", content=b"x" * (10 * 1024 * 1024 + 1))
-    chunks = (b"x" * 1024 * 1024 for _ in range(11))
-    streamed = client.post("/v1/notes", content=chunks)
+@pytest.mark.parametrize(
+    ("kind", "megabytes"),
+    [
+        ("application/json", 1),
+        ("application/fhir+json", 1),
+        ("application/x-www-form-urlencoded", 1),
+        ("text/plain", 1),
+        ("", 1),
+        ("multipart/form-data; boundary=x", 10),
+        ("image/jpeg", 10),
+    ],
+)
+def test_a_body_over_the_cap_of_its_kind_is_413(
+    client: httpx.Client, kind: str, megabytes: int
+) -> None:
+    headers, million = {"Content-Type": kind} if kind else {}, b"x" * 1024 * 1024
+    declared = client.post("/v1/notes", content=million * megabytes + b"x", headers=headers)
+    chunks = (million for _ in range(megabytes + 1))
+    streamed = client.post("/v1/notes", content=chunks, headers=headers)
     for answer in (declared, streamed):
         assert answer.status_code == 413
         assert answer.json()["title"] == "Requête trop volumineuse"
+    within = client.post("/v1/notes", content=million[:-1], headers=headers)
+    assert within.status_code != 413
 
 
 def test_a_body_too_slow_to_come_is_408() -> None:

@@ -16,7 +16,7 @@ from ris.auth.card.trust import CardTrust
 from ris.auth.identifiers import person
 from ris.auth.psc.client import SignIn
 from ris.auth.service import Opened, SignInDesk
-from ris.core import audit, clock
+from ris.core import clock
 from ris.core.audit import Actor
 from ris.core.errors import NotConfigured, RisError
 from ris.rem import satisfies
@@ -54,7 +54,7 @@ class CardDesk:
         """
         actor = replace(origin, auth_method=METHOD)
         if told.forged is not None:
-            self._trace_forged(told.forged, actor)
+            self.desk.refusals.trace("auth.card_forged", told.forged, actor)
         try:
             certificate = card_channel.certificate(told.pem)
             self._trust.verify(certificate)
@@ -85,7 +85,3 @@ class CardDesk:
                 former=former,
                 detail={"channel": told.channel, "card": holder.serial},
             )
-
-    def _trace_forged(self, reason: str, actor: Actor) -> None:
-        with self.desk.database.transaction() as session:
-            audit.record(session, "auth.card_forged", actor=actor, outcome="failure", reason=reason)

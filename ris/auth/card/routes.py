@@ -4,6 +4,7 @@ Both answers are the web sign-in's: the session cookie, then the wanted page. A 
 ports, so that the listener of the same host opens the main site's session.
 """
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,6 +16,7 @@ from ris.auth.card.channel import Channel
 from ris.auth.card.desk import CardDesk
 from ris.auth.dependencies import origin_of
 from ris.auth.errors import CsrfRefused
+from ris.auth.workstations import PATTERN
 from ris.core.errors import NotConfigured
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
@@ -24,27 +26,31 @@ router = APIRouter(route_class=TaggedRoute, tags=["auth"])
 listener_router = APIRouter(route_class=TaggedRoute, tags=["auth"])
 
 Next = Annotated[str, Query(alias="next", max_length=2000)]
+Told = Annotated[str | None, Query(alias="workstation", pattern=PATTERN)]
 
 
 @router.get(ADDRESS, status_code=303)
 @satisfies("LOC-AUTH-01")
-def card_login(request: Request, wanted: Next = "/") -> Response:
+def card_login(request: Request, wanted: Next = "/", workstation: Told = None) -> Response:
     """Open a session by CPS or CPE card, behind a reverse proxy that asked for the card.
 
     The proxy passes the certificate on in its header, with its secret; no other caller is believed.
-    *next* is a path of this site to go on to.
+    *next* is a path of this site to go on to; *workstation* is the name this site gives to the
+    computer.
     """
-    return _opened(request, Channel.PROXY, wanted)
+    return _opened(request, Channel.PROXY, wanted, workstation)
 
 
 @listener_router.get(ADDRESS, status_code=303)
 @satisfies("LOC-AUTH-01")
-def card_login_on_listener(request: Request, wanted: Next = "/") -> Response:
+def card_login_on_listener(
+    request: Request, wanted: Next = "/", workstation: Told = None
+) -> Response:
     """Open a session by the card of this very TLS connection, then go on to the main site."""
-    return _opened(request, Channel.TLS, wanted)
+    return _opened(request, Channel.TLS, wanted, workstation)
 
 
-def _opened(request: Request, channel: Channel, wanted: str) -> Response:
+def _opened(request: Request, channel: Channel, wanted: str, workstation: str | None) -> Response:
     desk: CardDesk | None = request.app.state.card
     if desk is None:
         raise NotConfigured("La connexion par carte n'est pas activée.")
@@ -54,7 +60,7 @@ def _opened(request: Request, channel: Channel, wanted: str) -> Response:
         card_channel.presented(request, channel, desk.settings),
         wanted,
         former=cookies.read(request, cookies.SESSION, secure=settings.cookie_secure),
-        origin=origin_of(request),
+        origin=replace(origin_of(request), workstation=workstation),
     )
     site = settings.origin if channel is Channel.TLS else ""
     response = RedirectResponse(f"{site}{opened.next_path}", 303)

@@ -119,7 +119,13 @@ class CibaDesk:
         address = origin.origin_ip
         with self._desk.database.transaction() as session:
             ciba_requests.refuse_too_many(session, ps_idnat, address, self._desk.settings.ciba)
-            begun = ciba_requests.begin(session, ps_idnat, channel, origin_ip=address)
+            begun = ciba_requests.begin(
+                session,
+                ps_idnat,
+                channel,
+                origin_ip=address,
+                workstation=origin.workstation,
+            )
             try:
                 accounts.holder(session, ps_idnat)
             except (EnrolUnknown, AccountPending, AccountSuspended, IdentityConflict) as error:
@@ -187,7 +193,7 @@ class CibaDesk:
                 token = desk.admit(
                     session,
                     sign_in,
-                    replace(origin, ps_idnat=row.ps_idnat),
+                    replace(origin, ps_idnat=row.ps_idnat, workstation=row.workstation),
                     former=former,
                     detail={"channel": row.channel},
                 )

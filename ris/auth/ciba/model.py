@@ -36,6 +36,7 @@ class CibaRequest(Base):
     interval_s: Mapped[int] = mapped_column(default=5)
     next_poll_at: Mapped[datetime]
     origin_ip: Mapped[str | None] = mapped_column(index=True)
+    workstation: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -38,7 +38,14 @@ class Begun:
     secret: str
 
 
-def begin(session: Session, ps_idnat: str, channel: Channel, *, origin_ip: str | None) -> Begun:
+def begin(
+    session: Session,
+    ps_idnat: str,
+    channel: Channel,
+    *,
+    origin_ip: str | None,
+    workstation: str | None = None,
+) -> Begun:
     """Record a request before PSC is asked; raises CibaAlreadyPending.
 
     The two digits are none that this person was shown lately.
@@ -62,6 +69,7 @@ def begin(session: Session, ps_idnat: str, channel: Channel, *, origin_ip: str |
         channel=channel.value,
         next_poll_at=now,
         origin_ip=origin_ip,
+        workstation=workstation,
         created_at=now,
         expires_at=now + timedelta(seconds=_BEGUN_S),
     )

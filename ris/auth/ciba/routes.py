@@ -4,6 +4,7 @@ No session and no permission yet: what protects are the limits, the two digits s
 and the cookie that binds a request to its caller.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -16,6 +17,7 @@ from ris.auth.ciba.desk import CibaDesk, Outcome
 from ris.auth.ciba.states import Channel, CibaState
 from ris.auth.ciba.wire import LONGEST_S
 from ris.auth.dependencies import desk_of, origin_of, refuse_foreign_page
+from ris.auth.workstations import WorkstationName
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
 
@@ -32,6 +34,9 @@ class CibaAsk(BaseModel):
     )
     channel: Channel = Field(
         default=Channel.MOBILE, description="MOBILE : e-CPS ; CARD : carte CPx."
+    )
+    workstation: WorkstationName | None = Field(
+        default=None, description="Nom que le site donne à ce poste."
     )
 
 
@@ -78,7 +83,8 @@ def start_ciba(request: Request, response: Response, desk: Desk, wanted: CibaAsk
     The answer's cookie binds the request to this caller: keep it to follow the request. Limits:
     429 `too_many_attempts` with `Retry-After`; 409 `ciba_pending` while a request waits.
     """
-    outcome, secret = desk.start(wanted.ps_idnat, wanted.channel, origin_of(request))
+    origin = replace(origin_of(request), workstation=wanted.workstation)
+    outcome, secret = desk.start(wanted.ps_idnat, wanted.channel, origin)
     secure = desk_of(request).settings.cookie_secure
     cookies.write(response, cookies.CIBA, secret, secure=secure, max_age=LONGEST_S)
     return CibaOut.of(outcome)

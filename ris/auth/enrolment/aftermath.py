@@ -15,6 +15,11 @@ from ris.core.audit import Actor
 from ris.core.errors import RisError
 
 
+def lasts(error: RisError) -> bool:
+    """Say whether *error* is about a person whose identity was proved, and leaves something."""
+    return isinstance(error, AccountPending | ConflictFound | ProfessionLost)
+
+
 def note(session: Session, error: RisError, actor: Actor) -> None:
     """Keep what *error* asks to be kept; nothing for most refusals."""
     if isinstance(error, EnrolUnknown):

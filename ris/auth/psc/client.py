@@ -14,7 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from ris.auth.errors import OidcRefused, PscProtocolError
 from ris.auth.psc import id_token
-from ris.auth.psc.provider import Provider, error_code, json_object
+from ris.auth.psc.provider import LARGEST, Provider, error_code, json_object
 from ris.auth.settings import PscSettings
 from ris.core import clock
 from ris.rem import satisfies
@@ -133,7 +133,7 @@ class PscClient:
         told = claims.get("SubjectNameID")
         if told is not None and told != userinfo.get("SubjectNameID"):
             raise PscProtocolError("userinfo_subject_name_id")
-        at = id_token.authenticated_at(claims, otherwise=now)
+        at = id_token.authenticated_at(claims, otherwise=now, now=now)
         return SignIn(claims, userinfo, token, at, tokens, method)
 
     def refresh(self, token: str, *, sub: str) -> Tokens:
@@ -161,9 +161,13 @@ class PscClient:
             return json_object(response, "userinfo_malformed")
         if kind != "application/jwt":
             raise PscProtocolError("userinfo_content_type")
-        claims = id_token.verified(response.text.strip(), self.provider.keys, "userinfo")
+        told = response.text.strip()
+        claims = id_token.verified(told, self.provider.keys, "userinfo", most=LARGEST)
         if claims.get("iss") != self.settings.issuer:
             raise PscProtocolError("userinfo_iss")
+        audience = claims.get("aud", self.settings.client_id)
+        if self.settings.client_id not in (audience if isinstance(audience, list) else [audience]):
+            raise PscProtocolError("userinfo_aud")
         return claims
 
     def introspect(self, token: str) -> Mapping[str, Any]:

@@ -5,7 +5,6 @@ discovery document lists. Nothing here fetches a key or reads a setting.
 """
 
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +16,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from ris.auth.errors import AcrTooLow, PscProtocolError
+from ris.auth.psc.strict_json import json_object
 
 ALGORITHM: Final = "RS256"
 OLDEST_ISSUE_S: Final = 300
+LONGEST: Final = 32 * 1024
+LEEWAY_S: Final = 10
+_ABSURD: Final = 2**53
 _RANKS: Final = {"eidas1": 1, "eidas2": 2, "eidas3": 3}
 
 Claims = Mapping[str, Any]
@@ -36,29 +39,36 @@ class Expected:
     client_id: str
     nonce: str | None
     least_acr: str
-    leeway_s: int = 10
+    leeway_s: int = LEEWAY_S
     absent_acr_tolerated: bool = False
     authenticated_since: datetime | None = None
 
 
-def verified(token: str, keys: Callable[[str], KeySet], prefix: str = "id_token") -> Claims:
+def verified(
+    token: str, keys: Callable[[str], KeySet], prefix: str = "id_token", *, most: int = LONGEST
+) -> Claims:
     """Return the claims of *token* once its RS256 signature holds.
 
-    *keys* gives the key set to use for a `kid`. Raises PscProtocolError with `<prefix>_malformed`,
-    `_alg`, `_kid_unknown` or `_signature`.
+    *keys* gives the key set to use for a `kid`. Raises PscProtocolError with `<prefix>_too_large`
+    (beyond *most* characters), `_malformed`, `_alg`, `_crit`, `_kid_unknown` or `_signature`.
     """
+    if len(token) > most:
+        raise PscProtocolError(f"{prefix}_too_large")
     header = _header(token, prefix)
     if header.get("alg") != ALGORITHM:
         raise PscProtocolError(f"{prefix}_alg")
+    if "crit" in header:  # we understand no extension (RFC 7515 §4.1.11)
+        raise PscProtocolError(f"{prefix}_crit")
     kid = header.get("kid")
-    found = [key for key in keys(str(kid)) if key.kid == kid and key.key_type == "RSA"]
-    if not isinstance(kid, str) or not found:
+    known = keys(kid) if isinstance(kid, str) else ()
+    found = [key for key in known if key.kid == kid and key.key_type == "RSA"]
+    if not found:
         raise PscProtocolError(f"{prefix}_kid_unknown")
     try:
         signed = jws.deserialize_compact(token, found[0], algorithms=[ALGORITHM])
     except (JoseError, ValueError) as error:
         raise PscProtocolError(f"{prefix}_signature") from error
-    return _object(signed.payload, prefix)
+    return json_object(signed.payload or b"", f"{prefix}_malformed")
 
 
 def check(claims: Claims, expected: Expected, *, now: datetime, access_token: str) -> None:
@@ -78,16 +88,18 @@ def check(claims: Claims, expected: Expected, *, now: datetime, access_token: st
     at_hash = claims.get("at_hash")
     if at_hash is not None and at_hash != _half_hash(access_token):
         raise PscProtocolError("id_token_at_hash")
-    if expected.authenticated_since is not None:
-        since = expected.authenticated_since.timestamp() - expected.leeway_s
-        if _number(claims, "auth_time") < since:
-            raise PscProtocolError("id_token_auth_time")
+    _check_auth_time(claims, expected, now)
 
 
-def authenticated_at(claims: Claims, *, otherwise: datetime) -> datetime:
-    """Return the instant of the person's own authentication, *otherwise* when it is not told."""
+def authenticated_at(claims: Claims, *, otherwise: datetime, now: datetime) -> datetime:
+    """Return the instant of the person's own authentication, never later than *now*.
+
+    *otherwise* when it is not told, or is absurd: an instant to come would never grow old.
+    """
     seconds = _number(claims, "auth_time")
-    return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else otherwise
+    if not 0 < seconds <= now.timestamp() + LEEWAY_S:
+        return otherwise
+    return min(datetime.fromtimestamp(seconds, UTC), now)
 
 
 def _check_audience(claims: Claims, expected: Expected) -> None:
@@ -109,6 +121,16 @@ def _check_times(claims: Claims, expected: Expected, now: datetime) -> None:
         raise PscProtocolError("id_token_iat")
 
 
+def _check_auth_time(claims: Claims, expected: Expected, now: datetime) -> None:
+    """Refuse an instant to come or absurd, and in a step-up one that is old or not told."""
+    since = expected.authenticated_since
+    if since is None and claims.get("auth_time") is None:
+        return
+    least = since.timestamp() - expected.leeway_s if since is not None else 1
+    if not least <= _number(claims, "auth_time") <= now.timestamp() + expected.leeway_s:
+        raise PscProtocolError("id_token_auth_time")
+
+
 def check_acr(claims: Claims, expected: Expected) -> None:
     """Refuse an authentication level that is absent or below the one asked for (AcrTooLow)."""
     acr = claims.get("acr")
@@ -127,16 +149,6 @@ def _header(token: str, prefix: str) -> Claims:
         raise PscProtocolError(f"{prefix}_malformed") from error
 
 
-def _object(payload: bytes | None, prefix: str) -> Claims:
-    try:
-        claims = json.loads(payload or b"")
-    except ValueError as error:
-        raise PscProtocolError(f"{prefix}_malformed") from error
-    if not isinstance(claims, dict):
-        raise PscProtocolError(f"{prefix}_malformed")
-    return claims
-
-
 def _half_hash(access_token: str) -> str | None:
     half = create_half_hash(access_token, ALGORITHM)  # type: ignore[no-untyped-call]
     return half.decode() if isinstance(half, bytes) else half
@@ -144,4 +156,5 @@ def _half_hash(access_token: str) -> str | None:
 
 def _number(claims: Claims, name: str) -> float:
     value = claims.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain and abs(value) < _ABSURD else 0.0  # type: ignore[arg-type]

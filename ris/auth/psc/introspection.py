@@ -75,7 +75,7 @@ def judge(
         sub=sub,
         client=client,
         acr=str(claims.get("acr") or ""),
-        auth_time=id_token.authenticated_at(claims, otherwise=_NEVER),
+        auth_time=id_token.authenticated_at(claims, otherwise=_NEVER, now=now),
         expires_at=datetime.fromtimestamp(min(expires, now.timestamp() + 14400), UTC),
         session_state=state if isinstance(state, str) else None,
         bound=token_binding.is_bound(claims),

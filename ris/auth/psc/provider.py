@@ -4,7 +4,6 @@ Nothing about flows or tokens (`client.py`, `ciba/wire.py`). What was once learn
 cannot be reached, and a failure is not repeated by every waiting request.
 """
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from ris.auth.errors import PscProtocolError, PscUnavailable
+from ris.auth.psc import strict_json
 from ris.auth.settings import PscSettings
 from ris.core import clock, http
 from ris.core.errors import Lost, Transient
@@ -23,7 +23,7 @@ from ris.core.errors import Lost, Transient
 _DAILY: Final = timedelta(days=1)
 _RELOAD: Final = timedelta(minutes=1)
 _COOL: Final = timedelta(seconds=5)
-_LARGEST: Final = 256 * 1024
+LARGEST: Final = 256 * 1024
 _REQUIRED: Final = (
     "authorization_endpoint",
     "token_endpoint",
@@ -31,6 +31,12 @@ _REQUIRED: Final = (
     "jwks_uri",
     "end_session_endpoint",
 )
+_SHORT: Final = {
+    "token_endpoint": "token",
+    "userinfo_endpoint": "userinfo",
+    "introspection_endpoint": "introspection",
+    "backchannel_authentication_endpoint": "ciba",
+}
 
 Document = Mapping[str, Any]
 
@@ -120,14 +126,13 @@ class Provider:
             secret = self.settings.client_secret.get_secret_value()
             basic = httpx.BasicAuth(self.settings.client_id, secret)
             request = next(basic.sync_auth_flow(request))
-        return self._send(request)
+        return self._send(request, _SHORT.get(name, name))
 
     def get(self, name: str, access_token: str) -> httpx.Response:
         """Read endpoint *name* as the bearer of *access_token*. Raises PscUnavailable."""
         headers = {"Authorization": f"Bearer {access_token}"}
-        return self._send(
-            self._client.build_request("GET", self._backchannel(name), headers=headers)
-        )
+        request = self._client.build_request("GET", self._backchannel(name), headers=headers)
+        return self._send(request, _SHORT.get(name, name))
 
     def _backchannel(self, name: str) -> str:
         document = self.document()
@@ -162,15 +167,18 @@ class Provider:
             raise PscProtocolError("jwks_malformed") from error
 
     def _get(self, address: str, what: str) -> Document:
-        response = self._send(self._client.build_request("GET", address))
+        response = self._send(self._client.build_request("GET", address), what)
         if response.status_code != 200:
             raise PscProtocolError(f"{what}_refused")
         return json_object(response, f"{what}_malformed")
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, request: httpx.Request, what: str) -> httpx.Response:
+        """Send *request*; raises PscUnavailable, or PscProtocolError `<what>_too_large`."""
         try:
-            return http.call(self._client, request)
+            return http.call(self._client, request, max_bytes=LARGEST)
         except (Transient, Lost) as error:
+            if error.remote_code == http.TOO_LARGE:
+                raise PscProtocolError(f"{what}_too_large") from error
             raise PscUnavailable(remote_code=error.remote_code) from error
 
 
@@ -181,13 +189,5 @@ def error_code(body: Document) -> str:
 
 
 def json_object(response: httpx.Response, reason: str) -> Document:
-    """Return the JSON object of *response*; raises PscProtocolError *reason*, also when huge."""
-    if len(response.content) > _LARGEST:
-        raise PscProtocolError(reason)
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError) as error:
-        raise PscProtocolError(reason) from error
-    if not isinstance(body, dict):
-        raise PscProtocolError(reason)
-    return body
+    """Return the JSON object of *response*; raises PscProtocolError *reason*."""
+    return strict_json.json_object(response.content, reason)

@@ -1,18 +1,20 @@
 """What Pro Santé Connect says of a person, read from the userinfo claims (auth.md §3.5).
 
 Pure and lenient: unknown fields are ignored, missing ones are empty, a malformed activity becomes
-unusable. Only the absence of SubjectNameID is an error. No token check and no database here.
+unusable, a text is cut where it is only shown. Only the absence of SubjectNameID and lists beyond
+reason are errors. No token check and no database here.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ris.auth.errors import PscProtocolError
 from ris.auth.identifiers import PersonKind, StructureId, StructureKind, is_rpps, person, structure
 from ris.auth.values import Address
 
 Claims = Mapping[str, Any]
+_MOST: Final = 200  # identifiers, exercises or activities of one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,31 @@ class Identity:
 
 
 def parse(claims: Claims) -> Identity:
-    """Return the identity told by *claims*; raises PscProtocolError without SubjectNameID."""
-    subject = _text(claims, "SubjectNameID")
+    """Return the identity told by *claims*.
+
+    Raises PscProtocolError `userinfo_no_subject`, or `userinfo_too_many` on more identifiers or
+    activities than a person has.
+    """
+    subject = _exact(claims, "SubjectNameID")
     if not subject or len(subject) > 64:
         raise PscProtocolError("userinfo_no_subject")
     others = tuple(
-        (origin := _text(entry, "origine"), _identifier(origin, _text(entry, "identifiant")))
+        (origin := _code(entry, "origine", 64), _identifier(origin, _exact(entry, "identifiant")))
         for entry in _objects(claims.get("otherIds"))
     )
     reference = claims.get("SubjectRefPro")
     listed = reference.get("exercices") if isinstance(reference, Mapping) else None
+    exercises = tuple(_exercise(entry) for entry in _objects(listed))
+    activities = sum(len(one.activities) for one in exercises)
+    if max(len(others), len(exercises), activities) > _MOST:
+        raise PscProtocolError("userinfo_too_many")
     return Identity(
         subject_name_id=subject,
         rpps=_rpps(subject, others),
         family=_text(claims, "family_name"),
         given=_text(claims, "given_name"),
         other_ids=others,
-        exercises=tuple(_exercise(entry) for entry in _objects(listed)),
+        exercises=exercises,
     )
 
 
@@ -93,11 +103,11 @@ def resolve_structure(activity: Claims) -> StructureId:
 
     The directory and the administrator's entry (steps 4 and 5) are not consulted here.
     """
-    former = structure(_text(activity, "ancienIdentifiantDeLaStructure"))
+    former = structure(_exact(activity, "ancienIdentifiantDeLaStructure"))
     if former.valid:
         return former
     for prefix, field in (("1", "numeroFinessSite"), ("3", "numeroSiretSite")):
-        raw = _text(activity, field)
+        raw = _exact(activity, field)
         candidate = structure(prefix + raw if raw else "")
         if candidate.valid and not (prefix == "3" and raw.startswith("000000000")):
             return candidate
@@ -120,28 +130,28 @@ def _identifier(origin: str, value: str) -> str:
 
 def _exercise(entry: Claims) -> Exercise:
     return Exercise(
-        profession=_text(entry, "codeProfession"),
-        category=_text(entry, "codeCategorieProfessionnelle"),
-        specialty=_text(entry, "codeSavoirFaire"),
+        profession=_code(entry, "codeProfession", 8),
+        category=_code(entry, "codeCategorieProfessionnelle", 8),
+        specialty=_code(entry, "codeSavoirFaire", 16),
         activities=tuple(_activity(entry, item) for item in _objects(entry.get("activities"))),
     )
 
 
 def _activity(exercise: Claims, entry: Claims) -> Activity:
     return Activity(
-        profession=_text(exercise, "codeProfession"),
-        category=_text(exercise, "codeCategorieProfessionnelle"),
-        specialty=_text(exercise, "codeSavoirFaire"),
-        title=_text(exercise, "codeCiviliteDexercice"),
+        profession=_code(exercise, "codeProfession", 8),
+        category=_code(exercise, "codeCategorieProfessionnelle", 8),
+        specialty=_code(exercise, "codeSavoirFaire", 16),
+        title=_code(exercise, "codeCiviliteDexercice", 16),
         family=_text(exercise, "nomDexercice"),
         given=_text(exercise, "prenomDexercice"),
-        mode=_text(entry, "codeModeExercice"),
-        sector=_text(entry, "codeSecteurDactivite"),
+        mode=_code(entry, "codeModeExercice", 8),
+        sector=_code(entry, "codeSecteurDactivite", 8),
         structure=resolve_structure(entry),
-        technical_id=_text(entry, "identifiantTechniqueDeLaStructure"),
-        name=_text(entry, "raisonSocialeSite") or _text(entry, "enseigneCommercialeSite"),
+        technical_id=_code(entry, "identifiantTechniqueDeLaStructure", 64),
+        name=_text(entry, "raisonSocialeSite", 200) or _text(entry, "enseigneCommercialeSite", 200),
         address=_address(entry),
-        phone=_text(entry, "telephone"),
+        phone=_text(entry, "telephone", 32),
     )
 
 
@@ -159,6 +169,20 @@ def _objects(value: object) -> Iterator[Claims]:
     return (item for item in listed if isinstance(item, Mapping))
 
 
-def _text(source: Claims, name: str) -> str:
+def _text(source: Claims, name: str, most: int = 100) -> str:
+    """Return a text to show, cut at *most* characters, without what cannot be printed."""
     value = source.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    kept = "".join(filter(str.isprintable, value)) if isinstance(value, str) else ""
+    return kept.strip()[:most]
+
+
+def _exact(source: Claims, name: str) -> str:
+    """Return an identifier as it is, empty when it holds what cannot be printed: never mended."""
+    value = source.get(name)
+    return value.strip() if isinstance(value, str) and value.strip().isprintable() else ""
+
+
+def _code(source: Claims, name: str, most: int) -> str:
+    """Return a code as it is, empty when longer than any code."""
+    value = _exact(source, name)
+    return value if len(value) <= most else ""

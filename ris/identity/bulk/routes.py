@@ -17,6 +17,7 @@ from ris.identity.feature import IdentityFeature
 from ris.identity.insi.desk import CallIn, calling
 from ris.identity.insi.values import CallMode
 from ris.identity.insi.verification import Verdict
+from ris.identity.route_inputs import Superuser
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
@@ -24,7 +25,6 @@ from ris.web.unit_of_work import Db
 router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
 InsiCaller = Annotated[Principal, Depends(require(Permission.INSI_CALL))]
-Superuser = Annotated[Principal, Depends(require(Permission.IDENTITY_SUPERUSER))]
 
 
 class BatchOut(BaseModel):

@@ -16,6 +16,7 @@ from ris.identity.duplicates.twins import note_hidden_twins
 from ris.identity.errors import PatientNotFound
 from ris.identity.feature import IdentityFeature
 from ris.identity.model import Patient
+from ris.identity.route_inputs import as_superuser
 from ris.interop.fhir import capability, exchange, finding, openapi, reading_patient, showing
 from ris.interop.fhir.errors import BadRequest, ClientId
 from ris.interop.fhir.exchange import Body, Resource
@@ -185,8 +186,8 @@ def update_fhir_patient(
 ) -> Response:
     """Remplace les traits et les coordonnées d'un dossier, tel qu'il a été lu (If-Match).
 
-    Un trait verrouillé demande l'habilitation, et un motif : `reason.text` de l'en-tête
-    X-Provenance. Ce que le serveur seul écrit peut revenir tel quel, et pas autrement.
+    Un trait verrouillé demande l'habilitation, une connexion récente, et un motif : `reason.text`
+    de l'en-tête X-Provenance. Ce que le serveur seul écrit peut revenir tel quel, et pas autrement.
     """
     told = exchange.parsed(request, body)
     reason = exchange.reason(request)
@@ -199,17 +200,18 @@ def update_fhir_patient(
     right = Permission.INS_READ in principal.permissions
     current = showing.shown(request, session, patient, ins_right=right)
     asked = reading_patient.read(told, current, production=feature.production, reason=reason)
-    service.edit(
-        session,
-        feature,
-        patient.id,
-        asked.changed(),
-        asked.contact(),
-        version=version,
-        superuser=Permission.IDENTITY_SUPERUSER in principal.permissions,
-        reason=asked.reason,
-        actor=principal.actor,
-    )
+    with as_superuser(request, principal) as superuser:
+        service.edit(
+            session,
+            feature,
+            patient.id,
+            asked.changed(),
+            asked.contact(),
+            version=version,
+            superuser=superuser,
+            reason=asked.reason,
+            actor=principal.actor,
+        )
     return _written(request, showing.consulted(request, session, principal, patient.id), 200)
 
 
