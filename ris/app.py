@@ -32,6 +32,7 @@ from ris.auth.manual.routes import router as manual_router
 from ris.auth.rights import Permission
 from ris.auth.routes import router as auth_router
 from ris.auth.service import SignInDesk
+from ris.auth.session_routes import router as session_router
 from ris.auth.sign_in_routes import router as sign_in_router
 from ris.core import embedded, resealing, schema
 from ris.core.crypto import Keyring, Sealer
@@ -89,6 +90,7 @@ from ris.web.rem_routes import router as rem_router
 _DESCRIPTION: Final = "API du noyau RIS : identité, examens, comptes rendus, diffusion."
 ROUTERS: Final = (
     auth_router,
+    session_router,
     accounts_router,
     manual_router,
     delegation_router,

@@ -152,7 +152,7 @@ class BearerDesk:
             return account.id
 
     def _identity(self, token: str, bearer: Bearer) -> userinfo.Identity:
-        claims = self._psc.userinfo(token)
+        claims = self._psc.userinfo(token, client=bearer.client)
         if claims.get("sub") != bearer.sub:
             raise PscProtocolError("userinfo_sub")
         identity = userinfo.parse(claims)

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from ris.auth import accounts, cookies, session_routes, sessions, situations
+from ris.auth import accounts, cookies, sessions, situations
 from ris.auth.dependencies import (
     Principal,
     desk_of,
@@ -41,7 +41,6 @@ from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
 router = APIRouter(route_class=TaggedRoute, tags=["auth"])
-router.include_router(session_routes.router)
 
 Own = Annotated[Principal, Depends(require(Permission.SESSION_OWN))]
 Leaving = Annotated[Principal, Depends(leaving_session)]

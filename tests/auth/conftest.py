@@ -20,6 +20,7 @@ from ris.auth.local.routes import router as local_router
 from ris.auth.rights import Permission, Role
 from ris.auth.routes import router
 from ris.auth.service import SignInDesk
+from ris.auth.session_routes import router as session_router
 from ris.auth.settings import (
     AnnuaireSettings,
     AuthSettings,
@@ -165,6 +166,7 @@ def new_site(
     application.include_router(ciba_router)
     application.include_router(local_router)
     application.include_router(router, prefix="/v1")
+    application.include_router(session_router, prefix="/v1")
     application.include_router(certificates_router, prefix="/v1")
     application.include_router(accounts_router, prefix="/v1")
 

@@ -132,9 +132,8 @@ def test_an_operator_declares_the_scm_of_the_site_and_may_correct_it(
     assert (corrected.exit_code, corrected.output) == (0, f"Structure {scm} déclarée.\n")
     with database.transaction() as session:
         structures.require_acting(session, scm)
-        lines = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "auth.structure_declare")
-        )
+        query = select(AuditEvent).where(AuditEvent.action == "auth.structure_declare")
+        lines = session.scalars(query.order_by(AuditEvent.seq))
         assert [line.detail["scm"] for line in lines] == [True, False]
     refused = run.invoke(cli, ["structures", "declare", "300000000993015", "CLE FAUSSE"])
     assert isinstance(refused.exception, Invalid)

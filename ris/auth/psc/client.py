@@ -151,8 +151,11 @@ class PscClient:
                 raise PscProtocolError("refresh_sub")
         return tokens
 
-    def userinfo(self, access: str) -> Mapping[str, Any]:
-        """Return the claims of the bearer of *access*; raises PscProtocolError."""
+    def userinfo(self, access: str, *, client: str = "") -> Mapping[str, Any]:
+        """Return the claims of the bearer of *access*; raises PscProtocolError.
+
+        *client* is the software the token was given to, us unless said: a signed answer names it.
+        """
         response = self.provider.get("userinfo_endpoint", access)
         if response.status_code != 200:
             raise PscProtocolError("userinfo_refused")
@@ -165,8 +168,9 @@ class PscClient:
         claims = id_token.verified(told, self.provider.keys, "userinfo", most=LARGEST)
         if claims.get("iss") != self.settings.issuer:
             raise PscProtocolError("userinfo_iss")
-        audience = claims.get("aud", self.settings.client_id)
-        if self.settings.client_id not in (audience if isinstance(audience, list) else [audience]):
+        wanted = client or self.settings.client_id
+        audience = claims.get("aud", wanted)
+        if wanted not in (audience if isinstance(audience, list) else [audience]):
             raise PscProtocolError("userinfo_aud")
         return claims
 

@@ -72,12 +72,12 @@ def test_a_local_session_ends_by_itself_before_the_others(
     settings = local_office.desk.settings
     past = timedelta(seconds=settings.local.absolute_s + 5)
     local_office.change("update ris_session set created_at = :at", at=clock.now() - past)
-    assert client.get("/v1/session").json()["code"] == "session_expired"
-    assert ordinary.get("/v1/session").status_code == 200
     with local_office.database.transaction() as session:
         assert sweep(session, settings) == 1
         closed = select(RisSession.method).where(RisSession.closed_at.is_not(None))
         assert session.scalars(closed).all() == ["LOCAL_EMERGENCY"]
+    assert client.get("/v1/session").json()["code"] == "session_expired"
+    assert ordinary.get("/v1/session").status_code == 200
 
 
 @pytest.mark.rem("SC.SSI/IAM.92")
