@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day clean
+.PHONY: help install demo test check fuzz mutants bench bench-identity bench-auth lock openapi matrix sbom ins-day clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ bench: .venv/.dev ## measure the main job and the delivery engine
 
 bench-identity: .venv/.dev ## search among a million patients and ADT intake, against their targets
 	$(BIN)/python -m tests.bench_identity
+
+bench-auth: .venv/.dev ## 200 signed-in people at 50 requests a second, and the sign-in, against their targets
+	$(BIN)/python -m tests.bench_auth
 
 matrix: .venv/.dev ## write docs/requirements.* from the code and the last full test run
 	$(BIN)/ris rem matrix
