@@ -8,7 +8,7 @@ KEYCLOAK_HOME := $(or $(RIS_KEYCLOAK_HOME),var/interop/keycloak-$(KEYCLOAK))
 VERAPDF_HOME := $(or $(RIS_VERAPDF_HOME),var/interop/verapdf-$(VERAPDF))
 FETCH := mvn -q -B -C -Dstyle.color=never -f interop/pom.xml -Dkeycloak=$(KEYCLOAK) -Dverapdf=$(VERAPDF)
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fuzz mutants bench bench-identity lock openapi matrix sbom ins-day interop clean
+.PHONY: help install demo test check fuzz mutants bench bench-identity bench-auth lock openapi matrix sbom ins-day interop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ bench: .venv/.dev ## measure the main job and the delivery engine
 
 bench-identity: .venv/.dev ## search among a million patients and ADT intake, against their targets
 	$(BIN)/python -m tests.bench_identity
+
+bench-auth: .venv/.dev ## 200 signed-in people at 50 requests a second, and the sign-in, against their targets
+	$(BIN)/python -m tests.bench_auth
 
 matrix: .venv/.dev ## write docs/requirements.* from the code and the last full test run
 	$(BIN)/ris rem matrix

@@ -18,7 +18,7 @@ from ris.core.db import Database
 from ris.diffusion.engine_schema import engine_schema
 from ris.identity import matricule
 from ris.identity.foreign import trust
-from ris.identity.foreign.model import Scope
+from ris.identity.foreign.model import TrustScope
 from ris.identity.model import Patient
 from ris.identity.search import _names, key_of
 from ris.identity.values import NIR_TEST, Status
@@ -105,7 +105,7 @@ def populated(server: str) -> str:
     with psycopg.connect(url) as connection:
         row = connection.execute("select exists (select from patient)").fetchone()
         if row and not row[0]:
-            _fill(connection)
+            fill(connection)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
     return url
@@ -132,7 +132,8 @@ def under_contract(database: Database) -> None:
     """Let the sender of the ADT feed be our own domain's repository, unless it is."""
     with database.transaction() as session:
         if trust.in_force(session, DOMAIN) is None:
-            trust.sign(session, sender=DOMAIN, scope=Scope.OWN_DOMAIN, label="GAM", actor=SYSTEM)
+            own = TrustScope.OWN_DOMAIN
+            trust.sign(session, sender=DOMAIN, scope=own, label="GAM", actor=SYSTEM)
 
 
 def ins_of(number: int, patient: Patient) -> str:
@@ -153,14 +154,15 @@ def check_keys(database: Database) -> None:
             assert set(told) == meant, (told, meant)
 
 
-def _fill(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+def fill(connection: "psycopg.Connection[tuple[object, ...]]", patients: int = PATIENTS) -> None:
+    """Write invented patients with their first history and their search keys."""
     named, given = families(), _GIVEN.split()
     connection.execute("set session_replication_role = replica")
     connection.execute("select setseed(0.42)")
     connection.execute(
         _PATIENTS_SQL,
         {"oid": DOMAIN, "families": named, "many": len(named), "given": given,
-         "few": len(given), "patients": PATIENTS},
+         "few": len(given), "patients": patients},
     )  # fmt: skip
     connection.execute(_HISTORY_SQL)
     connection.execute(_KEYS_SQL)
