@@ -22,6 +22,9 @@ from ris.sandbox.psc_people import (
     ADMINISTRATOR,
     IDENTITY_OFFICER,
     RADIOLOGIST_A,
+    RADIOLOGIST_B,
+    REQUESTER,
+    SCM_SIRET,
     SECRETARY,
     TECHNOLOGIST,
     Person,
@@ -30,10 +33,16 @@ from ris.sandbox.server import serve
 
 PERSON_OF: dict[Role, Person] = {
     Role.RADIOLOGIST: RADIOLOGIST_A,
+    Role.NUCLEAR_PHYSICIAN: RADIOLOGIST_B,
+    Role.TECHNOLOGIST: TECHNOLOGIST,
     Role.SECRETARY: SECRETARY,
+    Role.INTERN: Person(f"5{SCM_SIRET}/CPFT00011", "INTERNEFICTIF", "IRIS"),
+    Role.REFERRER: REQUESTER,
     Role.IDENTITY_OFFICER: IDENTITY_OFFICER,
     Role.ADMIN_SECURITY: ADMINISTRATOR,
-    Role.AUDITOR: TECHNOLOGIST,
+    Role.ADMIN_TECH: Person(f"5{SCM_SIRET}/CPAT00012", "TECHNIQUEFICTIF", "JULES"),
+    Role.AUDITOR: Person(f"5{SCM_SIRET}/CPAT00013", "AUDITFICTIF", "KARIM"),
+    Role.INTEGRATOR: Person(f"5{SCM_SIRET}/CPAT00014", "AUTOMATEFICTIF", "LEO"),
 }
 
 
@@ -46,9 +55,9 @@ class Product:
     url: str
     stack: ExitStack = field(repr=False)
 
-    def signed_in(self, role: Role) -> httpx.Client:
+    def signed_in(self, role: Role, *, habilitated: bool | None = None) -> httpx.Client:
         """A client of *role*: session cookie and CSRF token in place."""
-        token = session_of(self.runtime, role)
+        token = session_of(self.runtime, role, habilitated=habilitated)
         name = cookies.name_of(cookies.SESSION, secure=self.runtime.settings.auth.cookie_secure)
         return self.stack.enter_context(
             httpx.Client(
@@ -74,13 +83,17 @@ def running(database: Database, settings: root.Settings) -> Iterator[Product]:
         yield Product(application, runtime, url, stack)
 
 
-def session_of(runtime: root.Runtime, role: Role) -> str:
-    """Open a session for a person of *role*; return the secret of its cookie."""
+def session_of(runtime: root.Runtime, role: Role, *, habilitated: bool | None = None) -> str:
+    """Open a session for a person of *role*; return the secret of its cookie.
+
+    A secretary is *habilitated* to validate identities unless told otherwise, nobody else is.
+    """
     person = PERSON_OF[role]
+    able = role is Role.SECRETARY if habilitated is None else habilitated
     told = userinfo.parse(person.userinfo())
     claims: dict[str, Any] = {"acr": "eidas1", "amr": ["pwd"]}
     with runtime.database.transaction() as session:
-        accounts.grant(session, person.ps_idnat, role, identity_habilitated=role is Role.SECRETARY)
+        accounts.grant(session, person.ps_idnat, role, identity_habilitated=able)
         account = accounts.link(session, told)
         listed = situations.refresh(session, account, told)
         sign_in = SignIn(claims, person.userinfo(), "id-token", clock.now())
