@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from ris.auth.directory.values import DirectoryEntry
 from ris.auth.model import Account, AccountStatus, Situation
@@ -93,7 +93,7 @@ class Grant(BaseModel):
 
     ps_idnat: str = Field(min_length=2, max_length=64)
     role: Role
-    identity_habilitated: bool = False
+    identity_habilitated: StrictBool = False
 
 
 class AccountOut(BaseModel):

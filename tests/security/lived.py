@@ -1,4 +1,4 @@
-"""A practice that has worked: one row of everything the API shows, of contents found again anywhere.
+"""A practice that has worked: one row of everything the API shows, of contents easily found.
 
 What is planted and where it may be seen; nothing here judges an answer.
 """
@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 import httpx
+from sqlalchemy import text
 
 from ris.auth.rights import Role
 from ris.core.db import Database
@@ -45,7 +46,9 @@ MATRICULES: Final = frozenset(one.number[:13] for one in PEOPLE)
 USED, PHONE, STREET = "MARQUEUSAGE", "0609080706", "7 RUE DU MARQUEUR"
 REASON: Final = "MARQUEMOTIF de la demande"
 TITLE, FINDING = "MARQUETITRE du compte rendu", "MARQUERESULTAT constaté"
-TRAITS: Final = frozenset({"PAT-TROIS", "TCHITCHI", "ADRUN", "TESTRIS-BETA", USED, PHONE, "RUE DU MARQUEUR"})
+TRAITS: Final = frozenset(
+    {"PAT-TROIS", "TCHITCHI", "ADRUN", "TESTRIS-BETA", USED, PHONE, "RUE DU MARQUEUR"}
+)
 REPORT: Final = frozenset({"MARQUETITRE", "MARQUERESULTAT"})
 EXAM: Final = frozenset({"MARQUEMOTIF"})
 TABLES: Final = {  # the rows that each parameter of the API may name
@@ -73,11 +76,12 @@ class Lived:
             self.people[role] = self.product.signed_in(role)
         return self.people[role]
 
+
 def identifiers(database: Database) -> dict[str, list[str]]:
     """Return the identifiers there are now, by the parameter that may carry them, oldest first."""
     with database.engine.connect() as link:
         known = {
-            table: [str(one) for (one,) in link.exec_driver_sql(f"select id from {table} order by 1")]
+            table: list(link.scalars(text(f"select cast(id as text) from {table} order by 1")))
             for table in set(TABLES.values())
         }
     return {name: known[table] for name, table in TABLES.items()}
