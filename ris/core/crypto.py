@@ -11,12 +11,14 @@ import os
 import secrets
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -47,7 +49,7 @@ class Credential:
     def load(self) -> tuple[x509.Certificate, PrivateKey]:
         """Return the leaf certificate and the RSA key; `NotConfigured` when they cannot be read."""
         try:
-            key = load_pem_private_key(self.key.read_bytes(), None)
+            key = _private_key(self.key.read_bytes())
         except (OSError, ValueError, TypeError) as error:
             raise NotConfigured("Clé privée illisible.") from error
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -60,6 +62,12 @@ class Credential:
             return x509.load_pem_x509_certificates(self.certificate.read_bytes())
         except (OSError, ValueError) as error:
             raise NotConfigured("Certificat illisible.") from error
+
+
+@lru_cache(maxsize=32)
+def _private_key(pem: bytes) -> PrivateKeyTypes:
+    """Return the key of a file's bytes: checking an RSA key takes 30 ms, each message needs one."""
+    return load_pem_private_key(pem, None)
 
 
 class KeyReadOnly(RisError):

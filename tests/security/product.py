@@ -30,6 +30,7 @@ from ris.sandbox.psc_people import (
     Person,
 )
 from ris.sandbox.server import serve
+from tests.applications import borrowed
 
 PERSON_OF: dict[Role, Person] = {
     Role.RADIOLOGIST: RADIOLOGIST_A,
@@ -78,7 +79,7 @@ def running(database: Database, settings: root.Settings) -> Iterator[Product]:
         stack.callback(runtime.desk.close)
         stack.callback(runtime.directory.close)
         stack.callback(runtime.identity.close)
-        application = root.create_app(runtime)
+        application = stack.enter_context(borrowed("product", root.create_app(runtime)))
         url = stack.enter_context(serve(application)).url
         yield Product(application, runtime, url, stack)
 
