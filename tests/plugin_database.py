@@ -67,8 +67,23 @@ def new_database(server_url: str) -> Iterator[Callable[[], str]]:
 @pytest.fixture(scope="session")
 def database_url(server_url: str) -> Iterator[str]:
     """URL of this worker's clone of the template."""
+    with cloned(server_url, WORKER) as mine:
+        yield mine
+
+
+@pytest.fixture(scope="module")
+def apart(server_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a clone of the template that the tests of one module share, and do not empty."""
+    module = hashlib.sha256(request.module.__name__.encode()).hexdigest()[:6]
+    with cloned(server_url, f"{WORKER}_{module}") as mine:
+        yield mine
+
+
+@contextmanager
+def cloned(server_url: str, name: str) -> Iterator[str]:
+    """URL of a clone of the template, which is made by whoever comes first."""
     with running() as run, psycopg.connect(server_url, autocommit=True) as admin:
-        template, mine = f"{MARK}{run}", f"{MARK}{run}_{WORKER}"
+        template, mine = f"{MARK}{run}", f"{MARK}{run}_{name}"
         with locked(DATA / "template.lock"):
             sweep(admin)
             if template not in databases(admin):

@@ -87,7 +87,11 @@ def read_session(request: Request, session: Db, principal: Own) -> SessionOut:
     )
 
 
-@router.post("/session/situation", status_code=204)
+@router.post(
+    "/session/situation",
+    status_code=204,
+    responses={404: {"description": "`SITUATION_UNKNOWN`: not a situation of this person."}},
+)
 @satisfies()
 def choose_situation(
     request: Request, response: Response, session: Db, principal: Own, choice: SituationChoice

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from ris.auth.directory.values import DirectoryEntry
 from ris.auth.model import Account, AccountStatus, Situation, SituationSource
@@ -106,8 +106,8 @@ class Grant(BaseModel):
 
     ps_idnat: str = Field(min_length=2, max_length=64)
     role: Role
-    identity_habilitated: bool = False
-    convert: bool = Field(
+    identity_habilitated: StrictBool = False
+    convert: StrictBool = Field(
         default=False,
         description="Convertir le compte d'un rôle de soins à un rôle d'administration, ou "
         "l'inverse : ses sessions se ferment. Sinon refusé (`role_separation`).",

@@ -68,14 +68,16 @@ def list_other_sessions(request: Request, session: Db, principal: Own) -> list[O
 
 
 @router.post(
-    "/session/others/{other_id}/close", status_code=204, summary="Fermer une autre de mes sessions"
+    "/session/others/{session_id}/close",
+    status_code=204,
+    summary="Fermer une autre de mes sessions",
 )
 @satisfies()
-def close_other_session(request: Request, other_id: UUID, session: Db, principal: Own) -> None:
+def close_other_session(request: Request, session_id: UUID, session: Db, principal: Own) -> None:
     """Ferme une autre session de la même personne ; 404 pour celle de quelqu'un d'autre."""
     row = _mine(session, principal)
     found = sessions.others_of(session, row, desk_of(request).settings)
-    other = next((one for one, _ in found if one.id == other_id), None)
+    other = next((one for one, _ in found if one.id == session_id), None)
     if other is None:
         raise NotFound("Session inconnue ou déjà fermée.", code="SESSION_UNKNOWN")
     sessions.close(session, other, CloseReason.ELSEWHERE)

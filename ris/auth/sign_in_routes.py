@@ -27,6 +27,12 @@ _PAGE: Final = (
     "<h1>Votre session est fermée</h1><p>{}</p>"
     '<p><a href="/auth/psc/login">Se reconnecter avec Pro Santé Connect</a></p></html>'
 )
+_AWAY: Final = "Pro Santé Connect cannot be reached (`psc_unavailable`), or the database."
+_WRONG: Final = "`psc_protocol_error`: Pro Santé Connect answered wrongly."
+_REFUSED: Final = (
+    "`ENROL_UNKNOWN`, `account_suspended`, `identity_conflict`, `role_denied` or `acr_too_low`: "
+    "Pro Santé Connect knows the person, this site does not let him in."
+)
 _CLOSED: Final = "Vous êtes aussi déconnecté de Pro Santé Connect."
 _UNSURE: Final = (
     "Sur un poste partagé, fermez aussi le navigateur : "
@@ -43,7 +49,12 @@ class NativeCode(BaseModel):
     verifier: str = Field(min_length=43, max_length=128, pattern=r"^[A-Za-z0-9._~-]+$")
 
 
-@router.get("/auth/psc/login", status_code=302)
+@router.get(
+    "/auth/psc/login",
+    status_code=302,
+    response_class=RedirectResponse,
+    responses={502: {"description": _WRONG}, 503: {"description": _AWAY}},
+)
 @satisfies("RIS.PSC.01", "SC.PSC.01", "SC.PSC.08")
 def psc_login(
     request: Request,
@@ -82,7 +93,17 @@ def psc_login(
     return response
 
 
-@router.get("/auth/psc/callback", status_code=303)
+@router.get(
+    "/auth/psc/callback",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={
+        400: {"description": "`oidc_state_invalid`: begin again; `oidc_error`: refused there."},
+        403: {"description": _REFUSED},
+        502: {"description": _WRONG},
+        503: {"description": _AWAY},
+    },
+)
 @satisfies("RIS.PSC.01", "SC.PSC.01")
 def psc_callback(request: Request) -> Response:
     """Receive the browser from Pro Santé Connect, open the session, go on to the wanted page."""
@@ -104,7 +125,14 @@ def psc_callback(request: Request) -> Response:
     return response
 
 
-@router.post("/auth/native/session", status_code=204)
+@router.post(
+    "/auth/native/session",
+    status_code=204,
+    responses={
+        400: {"description": "`oidc_state_invalid`: unknown code, used, too old, or not for you."},
+        403: {"description": "`csrf_refused`: a page of another site asked."},
+    },
+)
 @satisfies("RIS.PSC.01", "SC.PSC.01")
 def native_session(request: Request, response: Response, told: NativeCode) -> None:
     """Give an installed application its session (cookie), for the code its browser brought it."""
@@ -131,7 +159,14 @@ def psc_logged_out(request: Request, state: str = "") -> Response:
     return response
 
 
-@router.post("/auth/psc/backchannel-logout", status_code=200)
+@router.post(
+    "/auth/psc/backchannel-logout",
+    status_code=200,
+    responses={
+        400: {"description": "`invalid_request`: this is no logout message of Pro Santé Connect."},
+        503: {"description": _AWAY},
+    },
+)
 @satisfies("RIS.PSC.01")
 def psc_backchannel_logout(
     request: Request, logout_token: Annotated[str, Form(max_length=8192)]

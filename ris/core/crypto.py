@@ -12,12 +12,14 @@ import secrets
 import ssl
 import struct
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -52,7 +54,7 @@ class Credential:
     def load(self) -> tuple[x509.Certificate, PrivateKey]:
         """Return the leaf certificate and the RSA key; `NotConfigured` when they cannot be read."""
         try:
-            key = load_pem_private_key(self.key.read_bytes(), self.passphrase)
+            key = _private_key(self.key.read_bytes(), self.passphrase)
         except (OSError, ValueError, TypeError) as error:
             raise NotConfigured("Clé privée illisible.") from error
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -72,6 +74,12 @@ class Credential:
         An encrypted key without its passphrase is an error: OpenSSL must not ask at the terminal.
         """
         tls.load_cert_chain(self.certificate, self.key, password=self.passphrase or b"")
+
+
+@lru_cache(maxsize=32)
+def _private_key(pem: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
+    """Return the key of a file's bytes: checking an RSA key takes 30 ms, each message needs one."""
+    return load_pem_private_key(pem, passphrase)
 
 
 class KeyReadOnly(RisError):

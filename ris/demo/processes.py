@@ -62,7 +62,7 @@ class Processes:
         """Start `ris ARGUMENTS…`, its output in `logs/NAME.log`."""
         with (self._logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [*_LEASH, sys.executable, "-m", "ris.cli", *arguments],
+                [*_LEASH, sys.executable, "-m", "ris", *arguments],
                 env=self.environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._running[name] = process

@@ -108,6 +108,8 @@ class SignatureOut(BaseModel):
 class RecipientIn(BaseModel):
     """A professional to send a signed report to, by RPPS."""
 
+    model_config = ConfigDict(extra="forbid")
+
     rpps: str = Field(pattern=r"^[0-9]{11}$", description="RPPS, 11 chiffres")
 
 

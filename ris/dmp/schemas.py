@@ -11,6 +11,8 @@ from ris.dmp.model import Scope
 class OppositionIn(BaseModel):
     """An opposition to record: scope, the report when it covers one, the legitimate reason."""
 
+    model_config = ConfigDict(extra="forbid")
+
     scope: Scope
     report_id: UUID | None = None
     reason: str = Field(min_length=1, max_length=500)

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from ris.core.text import ONE_LINE
 from ris.identity import journals, schemas
@@ -12,6 +11,7 @@ from ris.identity.insi import schemas as insi_schemas
 from ris.identity.record_schemas import AccessOut, ChangeOut, DisclosureOut, access_shown
 from ris.identity.route_inputs import Auditor, InsReader
 from ris.rem import satisfies
+from ris.web.moments import Instant
 from ris.web.pages import Page, Paging, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
@@ -21,9 +21,9 @@ router = APIRouter(route_class=TaggedRoute, tags=["identity"])
 
 def _window(
     since: Annotated[
-        AwareDatetime | None, Query(description="À partir de cet instant, avec fuseau")
+        Instant | None, Query(description="À partir de cet instant, avec fuseau")
     ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Avant cet instant")] = None,
+    until: Annotated[Instant | None, Query(description="Avant cet instant")] = None,
     account_id: Annotated[UUID | None, Query(description="Actes de ce compte")] = None,
     patient_id: Annotated[UUID | None, Query(description="Lignes de ce dossier")] = None,
 ) -> journals.Window:

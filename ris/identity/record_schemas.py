@@ -13,6 +13,7 @@ from ris.identity.model import Patient
 from ris.identity.propagation.model import Kind, OutboxState
 from ris.identity.schemas import Account, Body, HistoryOut, Instant, PsIdNat, Reason
 from ris.identity.values import Status
+from ris.web.moments import Day
 
 Score = Annotated[int, Field(description="Ressemblance, sur 100")]
 Reasons = Annotated[
@@ -113,7 +114,7 @@ class PairDecisionOut(_Row):
 class CollisionIn(Body):
     """Une collision soupçonnée : deux personnes dans un dossier."""
 
-    suspected_since: date = Field(
+    suspected_since: Day = Field(
         ge=date(1900, 1, 1),
         description="Premier jour où le dossier a pu mêler deux personnes",
         examples=["2026-03-02"],

@@ -1,7 +1,6 @@
 """The identity API: patients, search, documents shown, attributes, history. No rule here."""
 
 from contextlib import suppress
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -31,6 +30,7 @@ from ris.identity.route_inputs import (
 from ris.identity.values import Attribute
 from ris.rem import satisfies
 from ris.web.idempotency import Once
+from ris.web.moments import Day
 from ris.web.pages import BadCursor, Page, PageQuery, Paging, encode, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
@@ -85,7 +85,7 @@ def search_patients(
     principal: Reader,
     paging: Paging,
     birth_date: Annotated[
-        date | None, Query(description="Date de naissance, AAAA-MM-JJ", examples=["1990-01-31"])
+        Day | None, Query(description="Date de naissance, AAAA-MM-JJ", examples=["1990-01-31"])
     ] = None,
     name: Annotated[
         str,

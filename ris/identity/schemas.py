@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from ris.auth.values import Address
 from ris.core.text import SEVERAL_LINES
@@ -18,6 +18,7 @@ from ris.identity.rules import ins_to_output, locked_fields
 from ris.identity.states import Event
 from ris.identity.traits import TypedTraits
 from ris.identity.values import Attribute, Status
+from ris.web.moments import Day
 
 _LOCK_REASON: Final = "Trait issu d'INSi : modification réservée aux personnes habilitées."
 _NEVER_TYPED: Final = "Champ jamais saisi : rempli par INSi."
@@ -103,7 +104,7 @@ class _TraitsIn(Body):
 class PatientIn(_TraitsIn):
     """Un dossier à créer : cinq traits obligatoires, le reste facultatif."""
 
-    degraded: bool = Field(
+    degraded: StrictBool = Field(
         False,
         description="Création locale d'urgence, quand le référentiel d'identités est externe et "
         "injoignable ; à rapprocher ensuite par une fusion. Refusée sur un site référentiel.",
@@ -136,10 +137,10 @@ class DocumentIn(Body):
     type: str = Field(
         max_length=8, description="Code du titre (GET /v1/identity-documents)", examples=["PA"]
     )
-    validate_identity: bool = Field(
+    validate_identity: StrictBool = Field(
         False, description="Vrai : valide l'identité, si le titre est de haut niveau de confiance"
     )
-    expires_on: date | None = Field(
+    expires_on: Day | None = Field(
         None, description="Fin de validité ; un titre expiré est enregistré sans rien valider"
     )
     companion: str | None = Field(

@@ -3,14 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 
 class RefusalsIn(BaseModel):
     """What the patient refuses from now on."""
 
-    professional: bool = Field(description="Refuse l'envoi aux professionnels (RIS.MSS.25)")
-    patient: bool = Field(description="Refuse l'envoi vers Mon espace santé (RIS.MSS.21)")
+    model_config = ConfigDict(extra="forbid")
+
+    professional: StrictBool = Field(description="Refuse l'envoi aux professionnels (RIS.MSS.25)")
+    patient: StrictBool = Field(description="Refuse l'envoi vers Mon espace santé (RIS.MSS.21)")
 
 
 class RefusalsOut(RefusalsIn):

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ris.orders.codes import CCAM, DCM, LOINC, SNOMED
 from ris.orders.model import ExamRecord
 from ris.orders.states import ExamEvent, ExamStatus
 from ris.orders.values import Code, Procedure
+from ris.web import moments
 
 _FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -22,7 +23,7 @@ def _plausible(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Instant = Annotated[moments.Instant, AfterValidator(_plausible)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Practice = Annotated[str, Field(min_length=2, max_length=64)]
 Rpps = Annotated[str, Field(pattern=r"^[0-9]{11}$", description="RPPS, 11 chiffres")]

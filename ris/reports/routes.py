@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime
 
 from ris.auth.compartments.scope import PHYSICIANS
 from ris.auth.dependencies import Principal, inside, require
@@ -25,6 +24,7 @@ from ris.reports.model import Report
 from ris.reports.schemas import AmendIn, AnnouncementIn, ChangesIn, DraftIn, ReportOut, ReviewItem
 from ris.reports.settings import ReportSettings
 from ris.web.etag import IfMatch, check, tag
+from ris.web.moments import Instant
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
 
@@ -60,8 +60,8 @@ def review_reports(
     request: Request,
     session: Db,
     principal: Reader,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
 ) -> list[ReviewItem]:
     """List the reports not yet validated over a period; by default the site's review period."""
     settings: ReportSettings = request.app.state.settings.reports

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from ris.reports import service
 from ris.reports.content import VersionKind, Visibility
@@ -52,7 +52,7 @@ class ChangesIn(Body):
     title: Title | None = None
     sections: SectionsIn | None = None
     visibility: frozenset[Visibility] | None = None
-    to_validate: bool | None = None
+    to_validate: StrictBool | None = None
 
     def changes(self) -> service.Changes:
         """Return the changes as values."""
@@ -67,7 +67,7 @@ class ChangesIn(Body):
 class AnnouncementIn(Body):
     """Whether the result must first be announced to the patient."""
 
-    needed: bool
+    needed: StrictBool
 
 
 class AmendIn(Body):

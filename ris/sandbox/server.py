@@ -62,6 +62,8 @@ class Running:
     def stop(self) -> None:
         """Close every connection and wait for the thread to end."""
         self._server.should_exit = True
+        if isinstance(self._server, _Server):
+            self._server.wake()
         self._thread.join(_START_S)
         self._socket.close()
 
@@ -160,7 +162,22 @@ class Cut(Response):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that leaves no connection behind it."""
+    """uvicorn that leaves no connection behind it, and stops when told, not at its next tick."""
+
+    def wake(self) -> None:
+        """Make the loop look at `should_exit` now; from any thread."""
+        self._loop.call_soon_threadsafe(self._told.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        ticking = asyncio.ensure_future(super().main_loop())
+        told = asyncio.ensure_future(self._told.wait())
+        await asyncio.wait((ticking, told), return_when=asyncio.FIRST_COMPLETED)
+        for one in (ticking, told):
+            one.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -47,7 +48,7 @@ def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "`NOT_READY`, and why."}})
 @satisfies()
 def readyz(request: Request) -> Health:
     """Say that the database answers with both schemas at head; 503 otherwise."""
@@ -61,7 +62,7 @@ def readyz(request: Request) -> Health:
     return Health()
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 @satisfies()
 def metrics(request: Request, session: Db) -> Response:
     """Return every measure in the Prometheus text format 0.0.4."""

@@ -55,13 +55,18 @@ _SCHEMAS: Final[Json] = {
     },
 }
 _ANSWERS: Final = {
+    "400": ("BadRequest", "Both a cookie and a token were given, or a form cannot be read."),
     "401": ("Unauthenticated", "Nobody is signed in, or the session has ended."),
     "403": ("Forbidden", "The right is missing, or the CSRF token."),
     "404": ("NotFound", "It does not exist, or the caller may not know that it does."),
+    "408": ("TooSlow", "The body was too slow to come."),
     "409": ("Conflict", "The state of the thing does not allow the act."),
     "412": ("Stale", "Someone changed the thing since it was read."),
+    "413": ("TooLarge", "The body is larger than what is accepted."),
     "422": ("Invalid", "The data given are wrong; `errors` says where."),
     "428": ("PreconditionRequired", "If-Match is missing."),
+    "429": ("TooMany", "Too many attempts with tokens; `Retry-After` says when to come back."),
+    "502": ("BadGateway", "A service that this act needs refused it, or answered wrongly."),
     "503": ("Unavailable", "A setting or a service this act needs is missing."),
 }
 _SESSION: Final = {
@@ -110,21 +115,23 @@ def complete(document: Json, routes: Sequence[BaseRoute]) -> Json:
     rights = dict(_rights(routes))
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
-            _complete(operation, method, path, rights.get((path, method)))
+            _complete(operation, method, path, rights.get((path, method)), schemas)
     return made
 
 
-def _complete(operation: Json, method: str, path: str, right: str | None) -> None:
+def _complete(operation: Json, method: str, path: str, right: str | None, schemas: Json) -> None:
     """Complete one operation; *right* is the permission it asks for, None when it is public."""
     parameters = operation.get("parameters", [])
     versioned = any(one.get("name", "").lower() == "if-match" for one in parameters)
     expected = {status for status in ("422",) if status in operation["responses"]}
-    if "{" in path:
+    if "{" in path or _names_another(operation, schemas):
         expected.add("404")
     if versioned:
         expected |= {"412", "428"}
+    if "requestBody" in operation:
+        expected |= {"408", "413"}
     if right is not None:
-        expected |= {"401", "403", "503"}
+        expected |= {"400", "401", "403", "429", "502", "503"}
         operation["x-permission"] = right
         operation["security"] = [{"ris_session": []}, {"psc_bearer": []}]
         added = [{"$ref": "#/components/parameters/Situation"}]
@@ -135,8 +142,31 @@ def _complete(operation: Json, method: str, path: str, right: str | None) -> Non
     for answer in operation["responses"].values():
         if _is_versioned(answer):
             answer.setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
-    for status in sorted(expected):
-        operation["responses"][status] = {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"}
+    _refusals(operation["responses"], expected)
+
+
+def _refusals(responses: Json, expected: set[str]) -> None:
+    """Add what is *expected* and untold; a refusal told in the route's own words is a problem."""
+    responses.pop("422", None)  # FastAPI's own shape, never answered
+    for status in sorted(expected - responses.keys()):
+        responses[status] = {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"}
+    for status, answer in responses.items():
+        if status >= "400" and "$ref" not in answer:
+            answer.setdefault("content", _problem("")["content"])
+
+
+def _names_another(operation: Json, schemas: Json) -> bool:
+    """Say whether a query or a body names something by its identifier."""
+    sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    refs = [sent.get("schema", {}), *sent.get("schema", {}).get("anyOf", ())]
+    bodies = [schemas.get(str(one.get("$ref", "")).rpartition("/")[2], {}) for one in refs]
+    names = [one["name"] for one in operation.get("parameters", []) if one.get("in") == "query"]
+    return any(name.endswith("_id") for name in (*names, *_properties(bodies)))
+
+
+def _properties(schemas: Sequence[Json]) -> Iterator[str]:
+    for schema in schemas:
+        yield from schema.get("properties", {})
 
 
 def _is_versioned(answer: Json) -> bool:

@@ -132,8 +132,14 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer an error raised by the framework itself (unknown path, wrong method…)."""
+    """Answer an error raised by the framework itself (unknown path, wrong method…).
+
+    A JSON body that is no UTF-8, or too deep, is unreadable JSON like any other: 422.
+    """
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    if isinstance(error.__cause__, UnicodeDecodeError | RecursionError):
+        unreadable = {"type": "json_invalid", "loc": ("body",)}
+        return on_invalid_request(request, RequestValidationError([unreadable]))
     code = HTTPStatus(error.status_code).name
     title = _TITLES.get(error.status_code, "Requête refusée")
     return problem(request, error.status_code, code, title, headers=error.headers)

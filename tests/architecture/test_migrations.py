@@ -67,7 +67,7 @@ def _upgrade_elsewhere(url: str) -> int:
         "RIS_ENVIRONMENT": "test",
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "ris.cli", "db", "upgrade"],
+        [sys.executable, "-m", "ris", "db", "upgrade"],
         env=environment,
         capture_output=True,
         check=False,

@@ -1,8 +1,8 @@
 """The security floor of the HTTP door, walked route by route (issue 2, auth.md §9)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,19 +12,13 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
 from ris import app as root
-from ris.auth.compartments.scope import OPEN
-from ris.auth.dependencies import Principal, current_session
-from ris.auth.rights import Permission, Role, permissions_of
-from ris.core import ids
-from ris.core.audit import Actor
+from ris.auth.rights import MATRIX, Permission, Role, permissions_of
+from tests.architecture import matrix
 from tests.security.product import Product
 
-PUBLIC = {
-    "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
-    "/auth/card/login", "/auth/local/login", "/auth/local/password",
-    "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
-    "/healthz", "/readyz", "/metrics", "/openapi.json", "/fhir/metadata",
-}  # fmt: skip
+STATED = matrix.doors()
+PUBLIC = {path for (_, path), right in STATED.items() if right == matrix.PUBLIC}
+LAST = "/v1/session/logout"  # it ends the session that asks
 NOBODY = UUID("00000000-0000-7000-8000-000000000000")
 
 
@@ -62,6 +56,11 @@ def asks_fresh(dependant: Any) -> bool:
     )
 
 
+def plain(path: object) -> str:
+    """A path as OpenAPI writes it, without the converters of its parameters."""
+    return re.sub(r":\w+}", "}", str(path))
+
+
 def code_of(answer: httpx.Response) -> str:
     """Our stable code, in a problem document or in an OperationOutcome."""
     told = answer.json()
@@ -80,7 +79,7 @@ def doors() -> list[Door]:
         fresh = bool(dependant) and asks_fresh(dependant)
         rem = getattr(route.endpoint, "__rem__", None)
         for method in sorted((route.methods or set()) - {"HEAD"}):
-            found.append(Door(method, str(route.path), permissions, rem, fresh))
+            found.append(Door(method, plain(route.path), permissions, rem, fresh))
     return found
 
 
@@ -89,7 +88,7 @@ CLOSED = [door for door in DOORS if door.path not in PUBLIC]
 
 
 def test_the_walk_sees_every_route_of_the_application(product: Product) -> None:
-    served = {str(route.path) for route in iter_route_contexts(product.app.routes)}
+    served = {plain(route.path) for route in iter_route_contexts(product.app.routes)}
     assert served == {door.path for door in DOORS}
     assert len(CLOSED) > 40
 
@@ -131,37 +130,52 @@ def test_a_session_without_the_csrf_token_changes_nothing(product: Product) -> N
         assert (answer.status_code, code_of(answer)) == (403, "csrf_refused"), door
 
 
+def test_the_right_of_each_door_is_the_one_stated() -> None:
+    declared = {
+        (door.method, door.path): str(door.permissions[0]) if door.permissions else matrix.PUBLIC
+        for door in DOORS
+    }
+    new = sorted(declared.items() - STATED.items())
+    gone = sorted(STATED.items() - declared.items())
+    assert (new, gone) == ([], []), f"decide in {matrix.DOORS_FILE.name}"
+
+
+@pytest.mark.parametrize("habilitated", [False, True])
 @pytest.mark.parametrize("role", Role)
-def test_a_role_enters_only_where_the_matrix_says_so(product: Product, role: Role) -> None:
-    principal = Principal(
-        account_id=NOBODY,
-        session_id=NOBODY,
-        role=role,
-        permissions=permissions_of(role),
-        situation_id=None,
-        professional=None,
-        actor=Actor(role=role, request_id=str(ids.new())),
-        acr="eidas1",
-        auth_time=datetime.now(UTC),
-        compartment=OPEN,
-    )
-    product.app.dependency_overrides[current_session] = lambda: principal
-    refused = [door for door in CLOSED if door.permissions[0] not in principal.permissions]
-    wrong = {}
-    with httpx.Client(base_url=product.url, trust_env=False) as client:
-        for door in refused:
-            answer = client.request(door.method, door.place)
-            if answer.status_code != 403 or code_of(answer) != "role_denied":
-                wrong[door] = answer.text
-        allowed = [door for door in CLOSED if door not in refused and door.method != "GET"]
-        for door in allowed[:3]:
-            answer = client.request(door.method, door.place)
-            if answer.status_code in (401, 403) and code_of(answer) == "role_denied":
-                wrong[door] = answer.text
+def test_the_matrix_of_the_product_is_the_one_stated(role: Role, habilitated: bool) -> None:
+    stated = matrix.rights_of(role, habilitated=habilitated)
+    assert permissions_of(role, identity_habilitated=habilitated) == stated
+
+
+def test_every_role_and_every_right_is_stated() -> None:
+    assert set(MATRIX) == set(Role) == set(matrix.COLUMNS.values())
+    assert set(Permission) == matrix.every_right()
+
+
+@pytest.mark.parametrize(
+    ("role", "habilitated"),
+    [*((role, False) for role in Role), (Role.SECRETARY, True), (Role.TECHNOLOGIST, True)],
+)
+def test_a_role_enters_exactly_where_the_matrix_says_so(
+    product: Product, role: Role, habilitated: bool
+) -> None:
+    """Every route, every role, both ways: the stated matrix decides, not the product's."""
+    rights = matrix.rights_of(role, habilitated=habilitated)
+    client = product.signed_in(role, habilitated=habilitated)
+    wrong, refused = {}, 0
+    for door in sorted(CLOSED, key=lambda one: (one.path == LAST, one.path, one.method)):
+        answer = client.request(door.method, door.place)
+        code = code_of(answer) if answer.status_code in (401, 403) else ""
+        expected = STATED[door.method, door.path] not in rights
+        refused += expected
+        denied = (answer.status_code, code) == (403, "role_denied")
+        lost = answer.status_code == 401 and code != "psc_reauth_required"
+        if denied is not expected or lost:
+            wrong[door.method, door.path] = (answer.status_code, code)
     assert wrong == {}
     with product.runtime.database.transaction() as session:
-        denied = "select count(*) from audit_event where action = 'auth.access_denied'"
-        assert session.execute(text(denied)).scalar_one() == len(refused)
+        denials = "select count(*) from audit_event where action = 'auth.access_denied'"
+        assert session.execute(text(denials)).scalar_one() == refused
 
 
 def test_the_open_addresses_say_nothing_of_anyone(product: Product) -> None:

@@ -54,7 +54,7 @@ def test_the_command_serves_cards_until_told_to_stop(
     enrol(database)
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ris.cli", "card-login", "--port", str(port)],
+        [sys.executable, "-m", "ris", "card-login", "--port", str(port)],
         env=environment(database, pki, tmp_path / "keyring.json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

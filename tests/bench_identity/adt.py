@@ -44,7 +44,7 @@ def listener(url: str, folder: Path) -> Iterator[tuple[int, int]]:
         "RIS_DATA_DIR": str(folder), "RIS_SITE__IPP_OID": DOMAIN,
         "RIS_HL7__SENDERS": json.dumps(senders),
     }  # fmt: skip
-    command = [sys.executable, "-m", "ris.cli", "mllp", "--port", "0"]
+    command = [sys.executable, "-m", "ris", "mllp", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

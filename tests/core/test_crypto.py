@@ -144,6 +144,17 @@ def test_an_encrypted_key_asks_nobody_for_its_passphrase(pki: TestPki, tmp_path:
     assert "secret" not in repr(opened)
 
 
+def test_a_key_replaced_on_disk_is_the_one_that_serves_next(pki: TestPki, tmp_path: Path) -> None:
+    first, second = (pki.organisation(name, "SIGN") for name in ("1580008801", "1580008802"))
+    held = Credential(tmp_path / "own.pem", tmp_path / "own.key")
+    for one in (first, second):
+        held.certificate.write_bytes(one.certificate.read_bytes())
+        held.key.write_bytes(one.key.read_bytes())
+        certificate, key = held.load()
+        assert certificate.public_key() == key.public_key()
+        assert certificate == one.load()[0]
+
+
 def test_a_process_that_only_seals_learns_of_a_rotation_too(tmp_path: Path) -> None:
     file = tmp_path / "keyring.json"
     Keyring.generate(file)

@@ -40,6 +40,7 @@ from ris.sandbox.faults import Faults
 from ris.sandbox.pki import TestPki
 from ris.sandbox.server import Running, serve
 from ris.web import problems
+from tests.applications import borrowed
 
 STRUCTURE = "10B0000001"
 CALLER = Caller(STRUCTURE)
@@ -168,7 +169,7 @@ def desk(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             app.state.database, app.state.identity, app.state.auth = database, feature, auth
             who = principal(role, habilitated=habilitated, less=less, professional=professional)
             app.dependency_overrides[current_session] = lambda: who
-            running = stack.enter_context(serve(app))
+            running = stack.enter_context(serve(stack.enter_context(borrowed("identity", app))))
             base = f"http://127.0.0.1:{running.port}/v1"
             return stack.enter_context(httpx.Client(base_url=base, trust_env=False))
 

@@ -23,7 +23,7 @@ from tests.identity.stateful.oracle import JUDGED_APART, Leak, Oracle
 from tests.identity.stateful.planted import KNOWN
 from tests.identity.stateful.world import world
 
-SLICE, STEPS = 12, 25
+SLICE, STEPS = 8, 25
 SEQUENCES = int(os.environ.get("RIS_FUZZ_SEQUENCES", "0"))
 SHRINK = [Phase.shrink] if os.environ.get("RIS_FUZZ_SHRINK") else []  # minutes, once it failed
 LOOKED_AT = (

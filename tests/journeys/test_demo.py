@@ -19,7 +19,7 @@ PATIENCE_S = 90
 @contextmanager
 def demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ris.cli", "demo"], cwd=folder, text=True,
+        [sys.executable, "-m", "ris", "demo"], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -56,7 +56,7 @@ def await_worker(parent: int) -> int:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         for pid, command in children(parent).items():
-            if command.endswith("ris.cli worker"):
+            if command.endswith("ris worker"):
                 return pid
         time.sleep(0.05)
     pytest.fail("the demo started no worker")

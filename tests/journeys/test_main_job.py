@@ -121,7 +121,7 @@ def test_the_logs_of_the_api_and_of_the_worker_tell_the_work_and_never_the_patie
 def ris(site: Site, url: str, *arguments: str) -> str:
     """Run a command of the product on the database of *url*; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "ris.cli", *arguments],
+        [sys.executable, "-m", "ris", *arguments],
         env=site.processes.environment | {"RIS_DATABASE_URL": url},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -33,9 +33,9 @@ def retrieval(desk: httpx.Client, record: Json) -> str:
     return found
 
 
-def qualified(desk: httpx.Client) -> Json:
-    """The demo's patient, qualifiée."""
-    record = patient(desk)
+def qualified(desk: httpx.Client, **traits: object) -> Json:
+    """The demo's patient, or another whom INSi knows, qualifiée."""
+    record = patient(desk, **traits)
     path = f"/v1/patients/{record['id']}"
     answer = {"retrieval_id": retrieval(desk, record)}
     found = got(desk.post(f"{path}/insi-acceptance", json=answer, headers=as_read(record)), 201)

@@ -220,7 +220,7 @@ def test_every_command_says_what_it_does(command: str) -> None:
 
 def test_the_sandbox_starts_and_stops_when_told_to(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ris.cli", "sandbox", "--directory", str(tmp_path)],
+        [sys.executable, "-m", "ris", "sandbox", "--directory", str(tmp_path)],
         env=clean({}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -262,7 +262,7 @@ def test_a_rotation_of_a_ring_that_cannot_be_written_is_one_french_line(
 def process(settings: dict[str, str], *arguments: str) -> Ran:
     """Run a command that configures logs and signals: in a process of its own."""
     ran = subprocess.run(
-        [sys.executable, "-m", "ris.cli", *arguments], env=clean(settings), capture_output=True,
+        [sys.executable, "-m", "ris", *arguments], env=clean(settings), capture_output=True,
         text=True, check=False, timeout=60,
     )  # fmt: skip
     return Ran(ran.returncode, ran.stdout, ran.stderr)

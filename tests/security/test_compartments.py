@@ -35,12 +35,12 @@ FILED = ("{exam_id}", "{report_id}", "{delivery_id}", "{opposition_id}")
 RECORD = ("{patient_id}", "{other_id}", "{call_id}", "{collision_id}", "{foreign_id}", "{data_id}")
 # what these name is nobody's in particular, or is looked up under the patient of the same path
 HARMLESS = {
-    "{artefact}", "{attribute}", "{number}", "{number:path}", "{copy_id}", "{request_id}",
+    "{artefact}", "{attribute}", "{number}", "{copy_id}", "{request_id}",
     "{structure_id}", "{member_id}", "{contract_id}",
     "{batch_id}",  # its list of identities keeps to what the caller sees
     "{merge_id}", "{outbox_id}", "{message_id}",  # the identity officer's or the administrator's
     "{break_glass_id}",  # the review keeps to the practices concerned
-    "{account_id}", "{situation_id}", "{alert_id}", "{conflict_id}",  # the administrator's
+    "{account_id}", "{session_id}", "{situation_id}", "{alert_id}", "{conflict_id}",  # the administrator's
     "{delegation_id}",  # one's own
     "{reason}",
 }  # fmt: skip

@@ -37,7 +37,7 @@ def test_every_closed_route_tells_its_right_its_cookie_and_its_refusals(
         closed = path not in PUBLIC
         assert ("x-permission" in one) is closed, (method, path)
         assert ("security" in one) is closed
-        assert ({"401", "403"} <= set(one["responses"])) is closed
+        assert not closed or {"400", "401", "403", "429"} <= set(one["responses"])
         csrf = {"$ref": "#/components/parameters/CsrfToken"} in one.get("parameters", [])
         assert csrf is (closed and method != "get")
 
@@ -80,3 +80,35 @@ def test_states_are_given_as_the_list_of_their_values(document: dict[str, Any]) 
         shown = schemas[name]["properties"][field]
         assert "enum" in schemas[shown["$ref"].rpartition("/")[2]], (name, field)
     assert "study_received" not in schemas["ExamEventIn"]["properties"]["event"]["enum"]
+
+
+def test_a_body_with_an_unknown_field_is_refused_by_every_route(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    open_bodies = set()
+    for path, _, one in operations(document):
+        sent = one.get("requestBody", {}).get("content", {}).get("application/json", {})
+        if "fhir" not in path:
+            told = sent.get("schema", {})
+            for ref in [told, *told.get("anyOf", ())]:
+                name = ref.get("$ref", "").rpartition("/")[2]
+                if name and schemas[name].get("additionalProperties") is not False:
+                    open_bodies.add(name)
+    assert open_bodies == set()
+
+
+def test_what_is_named_in_a_query_or_a_body_may_be_unknown(document: dict[str, Any]) -> None:
+    for path, method in (
+        ("/v1/insi-calls", "get"),
+        ("/v1/orders", "post"),
+        ("/v1/reports", "post"),
+    ):
+        assert "404" in document["paths"][path][method]["responses"]
+
+
+def test_every_refusal_has_the_shape_of_a_problem_or_of_an_outcome(
+    document: dict[str, Any],
+) -> None:
+    for path, method, one in operations(root.describe()):
+        for status, answer in one["responses"].items():
+            if status >= "400" and "$ref" not in answer:
+                assert answer.get("content"), (method, path, status)

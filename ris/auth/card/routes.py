@@ -29,7 +29,16 @@ Next = Annotated[str, Query(alias="next", max_length=2000)]
 Told = Annotated[str | None, Query(alias="workstation", pattern=PATTERN)]
 
 
-@router.get(ADDRESS, status_code=303)
+@router.get(
+    ADDRESS,
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={
+        401: {"description": "`card_refused`, or no card was presented."},
+        403: {"description": "`csrf_refused`, or the site does not let the person in."},
+        503: {"description": "Cards are off, or cannot be verified now (`card_unverifiable`)."},
+    },
+)
 @satisfies("LOC-AUTH-01")
 def card_login(request: Request, wanted: Next = "/", workstation: Told = None) -> Response:
     """Open a session by CPS or CPE card, behind a reverse proxy that asked for the card.

@@ -70,9 +70,11 @@ Desk = Annotated[CibaDesk, Depends(_desk)]
     "/auth/psc/ciba",
     status_code=201,
     responses={
+        403: {"description": "`csrf_refused`, or the site does not let the person in."},
         404: {"description": "`psc_user_unknown`: nobody signs in under this number."},
         409: {"description": "`ciba_pending`: a request of this person waits already."},
         429: {"description": "`too_many_attempts`: `Retry-After` says when to come back."},
+        502: {"description": "`psc_protocol_error`: Pro Santé Connect answered wrongly."},
         503: {"description": "CIBA is off, or Pro Santé Connect cannot be reached."},
     },
 )
@@ -90,7 +92,14 @@ def start_ciba(request: Request, response: Response, desk: Desk, wanted: CibaAsk
     return CibaOut.of(outcome)
 
 
-@router.post("/auth/psc/ciba/{request_id}")
+@router.post(
+    "/auth/psc/ciba/{request_id}",
+    responses={
+        403: {"description": "`csrf_refused`, or the site does not let the person in."},
+        502: {"description": "`psc_protocol_error`: Pro Santé Connect answered wrongly."},
+        503: {"description": "CIBA is off, or Pro Santé Connect cannot be reached."},
+    },
+)
 @satisfies("SC.PSC.01", "RIS.PSC.01")
 def follow_ciba(request: Request, response: Response, desk: Desk, request_id: UUID) -> CibaOut:
     """Follow a request of one's own. With `SESSION_OPEN` comes the session cookie, once.

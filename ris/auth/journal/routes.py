@@ -16,6 +16,7 @@ from ris.auth.journal.reading import MAX_EXPORT, Seen, Wanted
 from ris.auth.rights import Permission
 from ris.core import audit
 from ris.rem import satisfies
+from ris.web.moments import Instant
 from ris.web.pages import BadCursor, Page, PageQuery, Paging, link
 from ris.web.routing import TaggedRoute
 from ris.web.unit_of_work import Db
@@ -77,8 +78,8 @@ class EventOut(BaseModel):
 
 
 def _period(
-    since: Annotated[AwareDatetime | None, Query(description="Début, inclus.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Fin, non incluse.")] = None,
+    since: Annotated[Instant | None, Query(description="Début, inclus.")] = None,
+    until: Annotated[Instant | None, Query(description="Fin, non incluse.")] = None,
 ) -> Wanted:
     return Wanted(since=since, until=until)
 

@@ -30,7 +30,10 @@ _BINARY: Final = {
     kind.value: {"schema": {"type": "string", "format": "binary"}} for kind in MediaType
 }
 _BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _BINARY}}
-_FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": _BINARY}}
+_GONE: Final[dict[int | str, dict[str, Any]]] = {
+    410: {"description": "`COPY_RETENTION`: kept no longer."}
+}
+_FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": _BINARY}, **_GONE}
 
 
 def _feature(request: Request) -> CopyFeature:
@@ -118,7 +121,7 @@ def view_identity_copy(
     return Response(seen.content, media_type=seen.media_type, headers=headers)
 
 
-@router.delete("/patients/{patient_id}/identity-copies/{copy_id}")
+@router.delete("/patients/{patient_id}/identity-copies/{copy_id}", responses=_GONE)
 @satisfies("LOC-CNI-02")
 def erase_identity_copy(
     patient_id: UUID, copy_id: UUID, principal: Eraser, feature: Feature, session: Db

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from ris.auth.compartments.errors import StructureDenied
@@ -20,6 +20,7 @@ from ris.identity.insi.cpx import Card, Statement
 from ris.identity.insi.errors import InsiCardOff
 from ris.identity.insi.values import Caller, CallMode
 from ris.rem import satisfies
+from ris.web.moments import Instant
 
 
 class ResponsibleIn(BaseModel):
@@ -69,9 +70,7 @@ class SignedCardIn(CardIn):
     """La carte, et sa signature de l'assertion donnée par `POST /insi/card-assertions`."""
 
     assertion_id: UUID = Field(description="Identifiant de l'assertion signée")
-    issued_at: AwareDatetime = Field(
-        description="Instant d'émission, tel que donné avec l'assertion"
-    )
+    issued_at: Instant = Field(description="Instant d'émission, tel que donné avec l'assertion")
     signature: str = Field(
         max_length=2048, description="Signature de to_sign par la carte, en base64"
     )

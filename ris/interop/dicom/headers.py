@@ -8,16 +8,16 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
-
-from pydicom import Dataset, dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ris.core.clock import PARIS
 from ris.core.errors import Invalid, RisError
 from ris.core.ids import is_oid
 from ris.orders.values import Series, Study
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MAX_FILE: Final = 600_000_000
 _TAGS: Final = [
@@ -26,7 +26,7 @@ _TAGS: Final = [
     "AcquisitionTime", "TimezoneOffsetFromUTC", "Modality", "SeriesNumber", "SeriesDescription",
     "ImageType", "Manufacturer", "ManufacturerModelName", "StationName", "SpecificCharacterSet",
 ]  # fmt: skip
-_DEFLATED: Final = str(DeflatedExplicitVRLittleEndian).encode()
+_DEFLATED: Final = b"1.2.840.10008.1.2.1.99"  # Deflated Explicit VR Little Endian
 _OLDEST: Final = 1900
 NOT_AN_ACQUISITION: Final = frozenset({"SR", "PR", "KO", "DOC", "SEG", "OT", "REG"})
 
@@ -61,7 +61,7 @@ def read_study(files: Sequence[bytes], *, zone: ZoneInfo = PARIS) -> Study:
             raise NotDicom("Le fichier n'est pas un fichier DICOM lisible.") from error
 
 
-def _study(headers: Sequence[Dataset], zone: ZoneInfo) -> Study:
+def _study(headers: "Sequence[Dataset]", zone: ZoneInfo) -> Study:
     if not headers:
         raise NotDicom("Aucun fichier reçu.")
     if len({str(header.StudyInstanceUID) for header in headers}) > 1:
@@ -84,7 +84,9 @@ def _study(headers: Sequence[Dataset], zone: ZoneInfo) -> Study:
     )
 
 
-def _read(data: bytes) -> Dataset:
+def _read(data: bytes) -> "Dataset":
+    from pydicom import dcmread  # noqa: PLC0415 - slow to load, and few processes read images
+
     if len(data) > MAX_FILE:
         raise NotDicom("Fichier trop volumineux.")
     if _DEFLATED in data:  # pydicom would unpack it whole, however large it becomes
@@ -99,7 +101,7 @@ def _read(data: bytes) -> Dataset:
     return header
 
 
-def _series(images: Sequence[Dataset], zone: ZoneInfo) -> tuple[Series, ...]:
+def _series(images: "Sequence[Dataset]", zone: ZoneInfo) -> tuple[Series, ...]:
     shown: dict[str, Series] = {}
     for header in sorted(images, key=_localizers_last):
         uid = str(header.SeriesInstanceUID)
@@ -115,17 +117,17 @@ def _series(images: Sequence[Dataset], zone: ZoneInfo) -> tuple[Series, ...]:
     return tuple(shown.values())
 
 
-def _localizers_last(header: Dataset) -> tuple[bool, int]:
+def _localizers_last(header: "Dataset") -> tuple[bool, int]:
     localizer = "LOCALIZER" in (header.get("ImageType") or [])
     return localizer, int(header.get("SeriesNumber") or 0)
 
 
-def _device(header: Dataset) -> str:
+def _device(header: "Dataset") -> str:
     names = ("Manufacturer", "ManufacturerModelName", "StationName")
     return " ".join(str(header.get(name)) for name in names if header.get(name))
 
 
-def _instant(header: Dataset, kind: str, zone: ZoneInfo) -> datetime | None:
+def _instant(header: "Dataset", kind: str, zone: ZoneInfo) -> datetime | None:
     day = str(header.get(f"{kind}Date") or "")
     hour = str(header.get(f"{kind}Time") or "").partition(".")[0].ljust(6, "0")
     try:

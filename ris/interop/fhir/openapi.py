@@ -93,8 +93,8 @@ def _complete(operation: Json, answers: Json, *, versioned: bool) -> None:
         name = str(answer.get("$ref", "")).rpartition("/")[2]
         if status >= "400":
             responses[status] = _outcome((answers[name] if name else answer)["description"])
-        elif content := answer.get("content"):
-            answer["content"] = {_FHIR: next(iter(content.values()))}
+        elif status < "300":
+            answer["content"] = {_FHIR: {"schema": dict(_RESOURCE)}}
             if versioned or status == "201":
                 answer["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
     for status, text in (_MORE | (_OF_BODY if "requestBody" in operation else {})).items():

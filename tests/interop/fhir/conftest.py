@@ -23,6 +23,7 @@ from ris.interop.fhir.routes import router
 from ris.interop.fhir.settings import FhirSettings
 from ris.sandbox.server import serve
 from ris.web import problems
+from tests.applications import borrowed
 from tests.identity.conftest import client_for, feature, insi, insi_server, principal
 from tests.interop.fhir.sample import Door, Open
 
@@ -55,7 +56,7 @@ def door(database: Database, feature: IdentityFeature, tmp_path: Path) -> Iterat
             app.state.fhir = settings
             who = principal(role, habilitated=False, less=less)
             app.dependency_overrides[current_session] = lambda: who
-            base = stack.enter_context(serve(app)).url
+            base = stack.enter_context(serve(stack.enter_context(borrowed("fhir", app)))).url
             json, fhir = (
                 stack.enter_context(httpx.Client(base_url=base + path, trust_env=False))
                 for path in ("/v1", "/fhir")

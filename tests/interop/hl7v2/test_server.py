@@ -44,7 +44,7 @@ def mllp(database: Database, folder: Path) -> Iterator[tuple["subprocess.Popen[s
         "RIS_HL7__SENDERS": json.dumps(senders),
         "RIS_HL7__APPLY_EVERY_S": "0.1",
     }
-    command = [sys.executable, "-m", "ris.cli", "mllp", "--port", "0"]
+    command = [sys.executable, "-m", "ris", "mllp", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         yield process, port_of(process)

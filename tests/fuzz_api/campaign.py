@@ -1,0 +1,127 @@
+"""A campaign: one person, operations of the API description, generated requests, all judged.
+
+What is asked; what an answer must be is said by `oracle.py`, what exists by `grounding.py`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import requests  # noqa: TID251 - schemathesis sends by it
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.config import SchemathesisConfig
+
+from ris.auth import cookies
+from ris.auth.rights import Role
+from tests.fuzz_api.grounding import Ground
+from tests.fuzz_api.oracle import Oracle
+from tests.security.product import Product, session_of
+
+_CONFIG: Final[dict[str, Any]] = {
+    "generation": {"with-security-parameters": False, "allow-extra-parameters": False},
+}
+_QUIET: Final = settings(
+    database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+_OURS: Final = ("X-CSRF-Token", "X-Situation")  # given right, or not at all
+
+
+def described(document: dict[str, Any]) -> Any:
+    """Return the API that *document* describes, for schemathesis."""
+    return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(_CONFIG))
+
+
+@dataclass
+class Campaign:
+    """One person at the API: *role*, or nobody. The same *seed* asks the same."""
+
+    product: Product
+    api: Any
+    role: Role | None
+    oracle: Oracle
+    ground: Ground
+    seed: int = 0
+    told: Counter[int] = field(default_factory=Counter)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._line = requests.Session()
+        self._line.trust_env = False
+        self._name = cookies.name_of(cookies.SESSION, secure=False)
+        self._sign_in()
+
+    @property
+    def succeeded(self) -> int:
+        """How many requests had their effect."""
+        return sum(count for status, count in self.told.items() if status < 300)
+
+    def operations(self, *rights: str) -> Iterator[Any]:
+        """Give the operations that ask for one of these *rights* (`public` for none)."""
+        for found in self.api.get_all_operations():
+            operation = found.ok()
+            if operation.definition.raw.get("x-permission", "public") in rights:
+                yield operation
+
+    def play(self, operation: Any, examples: int) -> None:
+        """Try *operation* with requests as it describes them, then with as many wrong ones."""
+        self.ground.refresh()
+        self._generated(operation, GenerationMode.POSITIVE, examples)
+        if any((operation.path_parameters, operation.query, operation.headers, operation.body)):
+            self._generated(operation, GenerationMode.NEGATIVE, examples)
+
+    def cover(self, operation: Any, every: int = 1) -> None:
+        """Try the bounds and the missing parts that *operation* describes, or one in *every*."""
+        self.ground.refresh()
+        chance = Random(f"{self.seed} {operation.label}")
+        cases = self.api.iter_coverage_cases(
+            operation,
+            generation_modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+            generation_config=self.api.config.generation_for(operation=operation),
+        )
+        for at, case in enumerate(cases):
+            if at % every == self.seed % every:
+                self._try(case, chance)
+
+    def _generated(self, operation: Any, mode: GenerationMode, examples: int) -> None:
+        @seed(f"{self.seed} {self.role} {operation.label}")
+        @settings(_QUIET, max_examples=examples)
+        @given(case=operation.as_strategy(generation_mode=mode), dice=st.integers(0, 2**32))
+        def trial(case: Case, dice: int) -> None:
+            self._try(case, Random(dice))
+
+        with suppress(Unsatisfiable):  # nothing sent as text can be wrong for a plain text
+            trial()
+
+    def _try(self, case: Case, chance: Random) -> None:
+        self.ground.settle(case, chance)
+        for name in _OURS:
+            case.headers.pop(name, None)
+        answer = case.call(
+            base_url=self.product.url, session=self._line, headers=self._headers,
+            allow_redirects=False, timeout=60,
+        )  # fmt: skip
+        self.told[answer.status_code] += 1
+        for fault in self.oracle.faults(case, answer):
+            self.wrong.setdefault(f"{case.operation.label}: {fault}", _shown(case, answer))
+        if answer.status_code in (204, 401) or b'"csrf_refused"' in answer.content:
+            self._sign_in()  # the session has ended, or has another cookie now
+
+    def _sign_in(self) -> None:
+        self._line.cookies.clear()
+        self._headers: dict[str, str] = {}
+        if self.role is not None:
+            token = session_of(self.product.runtime, self.role)
+            self._line.cookies.set(self._name, token)
+            self._headers = {"X-CSRF-Token": cookies.csrf_token(token)}
+
+
+def _shown(case: Case, answer: Any) -> str:
+    asked = f"{case.path_parameters} {case.query} {dict(case.headers)} {case.body!r}"
+    return f"{asked[:600]} -> {answer.status_code} {answer.content[:600]!r}"
