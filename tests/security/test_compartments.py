@@ -40,7 +40,8 @@ HARMLESS = {
     "{batch_id}",  # its list of identities keeps to what the caller sees
     "{merge_id}", "{outbox_id}", "{message_id}",  # the identity officer's or the administrator's
     "{break_glass_id}",  # the review keeps to the practices concerned
-    "{account_id}", "{session_id}", "{situation_id}", "{alert_id}", "{conflict_id}",  # the administrator's
+    "{account_id}", "{situation_id}", "{alert_id}", "{conflict_id}",  # the administrator's
+    "{session_id}",  # one's own
     "{delegation_id}",  # one's own
     "{reason}",
 }  # fmt: skip
