@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from ris.auth import situations
 from ris.auth.errors import SituationEnded, SituationRequired
 from ris.auth.model import Situation
-from ris.auth.values import Professional
+from ris.auth.values import Authentication, Professional
 from ris.core import clock
+from ris.core.audit import Actor
 from ris.rem import satisfies
 
 
@@ -42,6 +43,13 @@ def signer(
         raise SituationEnded
     author = situations.professional_of(session, account_id, situation.id)
     return Signer(author, situation.id, situation.struct_idnat)
+
+
+def authentication_of(actor: Actor) -> Authentication | None:
+    """Return the sign-in behind what *actor* does now; None when no person signed in."""
+    if actor.auth_time is None:
+        return None
+    return Authentication(actor.auth_time, actor.auth_method or "")
 
 
 def _situation(

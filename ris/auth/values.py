@@ -1,6 +1,7 @@
 """Plain values about professionals and structures. No database, no rule, no wire format."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class Structure:
     practice_setting: str = "AMBULATOIRE"
     address: Address = Address()
     phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """When and how someone proved who he is: *method* is that of his session (`PSC_CODE`…)."""
+
+    at: datetime
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

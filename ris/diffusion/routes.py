@@ -113,7 +113,7 @@ def delete_report(
     """Delete a signed report (wrong patient…): it is withdrawn from wherever it went."""
     report = reports.get(session, report_id, lock=True)
     check(if_match, report.version)
-    freeze.withdraw(session, report)
+    freeze.withdraw(session, report, actor=principal.actor)
     rows = signing.withdraw(session, diffusion, report_id)
     audit.record(
         session,

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ris.auth.acting import authentication_of
 from ris.auth.values import Professional
 from ris.core import audit, clock
 from ris.core.audit import Actor
@@ -47,6 +48,7 @@ def sign(
         report_id,
         signer,
         signed_by=actor.account_id,
+        authentication=authentication_of(actor),
         at=clock.now(),
         read_version=read_version,
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from ris.auth.directory import service as directory
-from ris.auth.values import Professional
+from ris.auth.values import Authentication, Professional
 from ris.core import clock
 from ris.core.errors import NotFound, Stale
 from ris.diffusion.decision import Facts
@@ -48,6 +48,7 @@ class ReportDocuments:
         signer: Professional,
         *,
         signed_by: UUID,
+        authentication: Authentication | None,
         at: datetime,
         read_version: int | None = None,
     ) -> SignedDocument:
@@ -75,7 +76,13 @@ class ReportDocuments:
             recipients=tuple(self._resolve(session, one) for one in copies),
         )
         version = freeze.freeze(
-            session, report, inputs, signed_by=signed_by, at=at, settings=self._settings
+            session,
+            report,
+            inputs,
+            signed_by=signed_by,
+            authentication=authentication,
+            at=at,
+            settings=self._settings,
         )
         return freeze.signed_document(session, version.id)
 

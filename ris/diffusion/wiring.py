@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.auth.values import Professional
+from ris.auth.values import Authentication, Professional
 from ris.core.db import Database
 from ris.diffusion.decision import Facts
 from ris.diffusion.settings import DiffusionSettings
@@ -28,12 +28,14 @@ class Documents(Protocol):
         signer: Professional,
         *,
         signed_by: UUID,
+        authentication: Authentication | None,
         at: datetime,
         read_version: int | None = None,
     ) -> SignedDocument:
         """Lock the report, validate it and freeze its artefacts in the caller's transaction.
 
-        *signed_by* is the account of *signer*, *read_version* the version he read (`Stale`).
+        *signed_by* is the account of *signer*, *authentication* the sign-in he acts in,
+        *read_version* the version he read (`Stale`).
         """
         ...
 

@@ -114,7 +114,8 @@ class DmpChannel:
         return Probe.FOUND
 
     def _attempt(self, ticket: Ticket) -> "_Attempt":
-        row, cda = self._journal.submission(ticket.delivery_id)
+        found = self._journal.submission(ticket.delivery_id)
+        row, cda = found.row, found.cda
         chosen = frozenset(map(Visibility, row.visibility))
         try:
             entry = metadata.describe(cda, chosen, self._settings)
@@ -124,7 +125,7 @@ class DmpChannel:
             row=row,
             cda=cda,
             entry=entry,
-            sender=sender_of(author_of(row), entry.patient_id),
+            sender=sender_of(author_of(row), entry.patient_id, found.authentication),
             observe=partial(self._journal.observe, ticket.delivery_id),
             repeated=ticket.attempt_no > 1 or self._journal.was_sent(ticket.delivery_id),
         )
@@ -190,7 +191,7 @@ class DmpChannel:
             return None
         if row.replaces_delivery_id is None:
             raise ReplacedNotFound
-        former, _ = self._journal.submission(row.replaces_delivery_id)
+        former = self._journal.submission(row.replaces_delivery_id).row
         found = self._reference(attempt, former.doc_unique_id)
         if found is None:
             raise ReplacedNotFound

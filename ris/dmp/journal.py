@@ -3,22 +3,33 @@
 Short transactions, rows in and rows out; it neither speaks to the DMP nor decides anything.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, exists, select
 
-from ris.auth.values import Professional
+from ris.auth.values import Authentication, Professional
 from ris.core.db import Database
 from ris.core.errors import NotFound
 from ris.dmp.client import TD21, Exchange
 from ris.dmp.model import DmpExchange, DmpSubmission
+from ris.reports import authentications
+from ris.reports.channels import Operation
 from ris.reports.content import Level
-from ris.reports.model import DocumentVersion
+from ris.reports.model import DocumentVersion, Report
 
 _PROFESSIONAL: Final = TypeAdapter(Professional)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A frozen row, the CDA bytes it sends, and the sign-in of its author behind the act."""
+
+    row: DmpSubmission
+    cda: bytes
+    authentication: Authentication
 
 
 def frozen_author(person: Professional) -> dict[str, object]:
@@ -42,16 +53,21 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def submission(self, delivery_id: UUID) -> tuple[DmpSubmission, bytes]:
-        """Return the frozen row of a delivery and the CDA bytes it sends; raises `NotFound`."""
+    def submission(self, delivery_id: UUID) -> Submission:
+        """Return what a delivery sends and in whose authenticated name; raises `NotFound`."""
         with self._database.transaction() as session:
             row = session.scalars(_of(delivery_id)).one_or_none()
             version = session.get(DocumentVersion, row.document_id) if row else None
             if row is None or version is None:
                 raise NotFound("Envoi DMP inconnu.")
             cda = version.n1 if row.level == Level.N1 else version.n3
+            if row.operation == Operation.DELETE:
+                report = session.get_one(Report, version.report_id)
+                behind = authentications.of_withdrawal(report, version)
+            else:
+                behind = authentications.of_signature(version)
             session.expunge(row)
-            return row, cda
+            return Submission(row, cda, behind)
 
     def keep_signature(self, delivery_id: UUID, signature: bytes) -> bytes:
         """Store the lot signature unless one is already there; return the one that stays."""

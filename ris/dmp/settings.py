@@ -4,7 +4,7 @@ Values only: no file is opened, no rule of the DMP is applied.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,11 +12,14 @@ from ris.core.settings import HttpSettings
 from ris.reports.content import Level
 
 ErrorClass = Literal["transient", "lost", "permanent", "held", "config", "duplicate", "warning"]
+_CLASSES: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
 
 class DmpSettings(BaseModel):
     """How this installation speaks to the DMP.
 
+    *authn_contexts* gives the class that the VIHF declares for each method of sign-in,
+    *authn_context* the one of every other method: dmp.md names none for Pro Santé Connect [?].
     *feed* is `INDIRECTE`: `INDIRECTE_RENFORCEE` cannot feed (INF-606) and is refused at start-up.
     """
 
@@ -38,7 +41,13 @@ class DmpSettings(BaseModel):
     mode_attribute: Literal["Authentification_Mode", "Authentification_mode"] = (
         "Authentification_Mode"
     )
-    authn_context: str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
+    authn_context: str = f"{_CLASSES}unspecified"
+    authn_contexts: dict[str, str] = Field(
+        default_factory=lambda: {
+            "CPX_MTLS": f"{_CLASSES}SmartcardPKI",
+            "LOCAL_EMERGENCY": f"{_CLASSES}Password",
+        }
+    )
     processing_code: Literal["D", "P"] = "D"  # [?] P in production
     lot_signature_suite: Literal["sha1", "sha256"] = "sha1"  # [?] sha256 not verified
     level: Level = Level.N1

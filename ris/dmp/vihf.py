@@ -1,18 +1,18 @@
 """The VIHF: the signed SAML 2.0 assertion that every DMP request carries (dmp.md §5).
 
 Pure: values, an instant and a key in, an element out. It decides nobody's identity: the caller
-brings the radiologist who signed the report and his acting structure.
+brings the radiologist who signed the report, his acting structure and his sign-in.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from cryptography import x509
 from lxml import etree
 from lxml.builder import ElementMaker
 
-from ris.auth.values import Professional, Structure
+from ris.auth.values import Authentication, Professional, Structure
 from ris.core.crypto import PrivateKey
 from ris.core.xml import Element, canonical, parse, serialise
 from ris.core.xmldsig import RSA_SHA256, enveloped, enveloped_info
@@ -39,15 +39,19 @@ _saml: Final = ElementMaker(namespace=SAML, nsmap={"saml2": SAML, "xsi": _XSI})
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """In whose name a request leaves: the radiologist, his acting structure, the patient's CX."""
+    """In whose name a request leaves: the radiologist, his acting structure, the patient's CX.
+
+    *authentication* is his sign-in behind the act that is sent, however long ago.
+    """
 
     user: Professional
     structure: Structure
     patient: str
+    authentication: Authentication
 
 
 @satisfies("RIS.AUTH.01")
-def sender_of(author: Professional, patient: str) -> Sender:
+def sender_of(author: Professional, patient: str, authentication: Authentication) -> Sender:
     """Return the sender of a report signed by *author*: his own structure, nobody else's.
 
     Raises `ConfigMissing` when the author has no RPPS-style identifier or no acting structure, or
@@ -59,7 +63,7 @@ def sender_of(author: Professional, patient: str) -> Sender:
         raise ConfigMissing("Le radiologue signataire n'a pas d'identifiant national.")
     if author.profession in _PROFESSIONS and not author.specialty:
         raise ConfigMissing("Le radiologue signataire n'a pas de savoir-faire.")
-    return Sender(author, author.structure, patient)
+    return Sender(author, author.structure, patient, authentication)
 
 
 def assertion(
@@ -72,20 +76,22 @@ def assertion(
 ) -> Element:
     """Return the unsigned assertion of *sender*; *assertion_id* is an NCName (`_…`).
 
-    Raises `ConfigMissing` without a homologation number.
+    `AuthnInstant` is the sign-in of the sender, never after the issue: the clock of Pro Santé
+    Connect may be ahead of ours. Raises `ConfigMissing` without a homologation number.
     """
     if not settings.homologation:
         raise ConfigMissing("Numéro d'homologation DMP non renseigné.")
-    instant = issued_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    authentication = sender.authentication
+    declared = settings.authn_contexts.get(authentication.method, settings.authn_context)
     attributes = [_attribute(name, value) for name, value in _texts(sender, settings) if value]
-    context = _saml.AuthnContext(_saml.AuthnContextClassRef(settings.authn_context))
+    context = _saml.AuthnContext(_saml.AuthnContextClassRef(declared))
     return _saml.Assertion(
         _saml.Issuer(certificate.subject.rfc4514_string(), Format=_NAME_FORMAT),
         _saml.Subject(_saml.NameID(sender.user.ps_idnat)),
-        _saml.AuthnStatement(context, AuthnInstant=instant),
+        _saml.AuthnStatement(context, AuthnInstant=_utc(min(authentication.at, issued_at))),
         _saml.AttributeStatement(*attributes, _purpose(), _roles(sender.user)),
         ID=assertion_id,
-        IssueInstant=instant,
+        IssueInstant=_utc(issued_at),
         Version="2.0",
     )
 
@@ -103,6 +109,10 @@ def security_header(signed_assertion: Element) -> Element:
     """Return the `wsse:Security` header around a signed assertion."""
     wsse = ElementMaker(namespace=WSSE, nsmap={"wsse": WSSE})
     return wsse.Security(signed_assertion)
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _texts(sender: Sender, settings: DmpSettings) -> tuple[tuple[str, str], ...]:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.auth.values import Professional, Structure
+from ris.auth.values import Authentication, Professional, Structure
 from ris.core import ids
+from ris.core.audit import Actor
 from ris.identity.rules import ins_to_output
 from ris.identity.values import PatientIdentity
 from ris.orders.values import Exam
@@ -46,13 +47,15 @@ def freeze(
     inputs: ContentInputs,
     *,
     signed_by: UUID,
+    authentication: Authentication | None,
     at: datetime,
     settings: ReportSettings,
 ) -> DocumentVersion:
     """Validate *report* at *at*: build, hash and store version N+1; version N becomes REPLACED.
 
-    *report* must be locked by the caller, *signed_by* is the signer's account. Raises
-    `IllegalTransition`, `ContentRefused` (all problems of the content), `DocumentInvalid`.
+    *report* must be locked by the caller, *signed_by* is the signer's account, *authentication*
+    the sign-in he acts in. Raises `IllegalTransition`, `ContentRefused` (all problems of the
+    content), `DocumentInvalid`.
     """
     status = after(State(report.status), Event.VALIDATE)
     previous = service.current_version(session, report)
@@ -74,6 +77,9 @@ def freeze(
         transcriber=inputs.transcriber,
     )
     version = _store(session, report, content, previous, signed_by=signed_by, settings=settings)
+    if authentication is not None:
+        version.authenticated_at = authentication.at
+        version.auth_method = authentication.method
     report.status = status
     report.author_account_id = signed_by
     report.to_validate = False
@@ -91,8 +97,8 @@ def freeze_identity(
 ) -> DocumentVersion:
     """Store version N+1 of kind IDENTITY: version N with another *patient* identity (ruling 17).
 
-    Same clinical content, author and time of signature. A correction being written goes on.
-    Raises `NotWritable` when nothing is signed or the signed version is deleted.
+    Same clinical content, author, time of signature and sign-in of the signer. A correction being
+    written goes on. Raises `NotWritable` when nothing is signed or the signed version is deleted.
     """
     previous = service.current_version(session, report)
     if previous is None or previous.status != State.VALIDATED:
@@ -110,17 +116,25 @@ def freeze_identity(
     version = _store(
         session, report, content, previous, signed_by=previous.signed_by, settings=settings
     )
+    version.authenticated_at = previous.authenticated_at
+    version.auth_method = previous.auth_method
     session.flush()
     return version
 
 
-def withdraw(session: Session, report: Report) -> DocumentVersion:
-    """Delete the signed version in force and its report, which must be VALIDATED; return it."""
+def withdraw(session: Session, report: Report, *, actor: Actor) -> DocumentVersion:
+    """Delete the signed version in force and its report, which must be VALIDATED; return it.
+
+    The sign-in of *actor* is kept when he is the signer: the deletion leaves in the signer's name.
+    """
     report.status = after(State(report.status), Event.DELETE)
     version = service.current_version(session, report)
     if version is None:
         raise ReportNotFound("Aucune version signée.")
     version.status = after(State(version.status), Event.DELETE)
+    if actor.account_id == version.signed_by:
+        report.withdrawn_authenticated_at = actor.auth_time
+        report.withdrawn_auth_method = actor.auth_method
     session.flush()
     return version
 

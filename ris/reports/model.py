@@ -52,6 +52,8 @@ class Report(Base):
     number of the last signed version, 0 before the first; *draft_kind* why the next one is being
     written. *author_account_id* is the radiologist in charge. *to_validate* is the worklist flag
     WRITTEN / TO_VALIDATE of ruling 16. *sections* and *visibility* are `content_codec` JSON.
+    *withdrawn_authenticated_at* and *withdrawn_auth_method*: the sign-in of the signer who deleted
+    it himself.
     """
 
     __tablename__ = "report"
@@ -83,6 +85,8 @@ class Report(Base):
     announcement_needed: Mapped[bool] = mapped_column(default=False)
     announcement_done_at: Mapped[datetime | None]
     announcement_done_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    withdrawn_authenticated_at: Mapped[datetime | None]
+    withdrawn_auth_method: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column()
@@ -95,7 +99,8 @@ class DocumentVersion(Base):
 
     Content and artefacts are sealed at rest: each may hold the matricule. *content* is the whole
     `ReportContent` as JSON; hashes are SHA-256 of the plain bytes; *signed_by* is the account of
-    the signer, *replaces_id* the version before.
+    the signer, *authenticated_at* and *auth_method* the sign-in he signed in (none before 0017),
+    *replaces_id* the version before.
     """
 
     __tablename__ = "document_version"
@@ -121,6 +126,8 @@ class DocumentVersion(Base):
     n3_unique_id: Mapped[str] = mapped_column(unique=True)
     signed_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     signed_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime | None]
+    auth_method: Mapped[str | None]
     created_at: Mapped[datetime]
     replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("document_version.id"))
     content = sealed_json("content_sealed")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ris.auth.model import Account, Situation
 from ris.auth.rights import Role
-from ris.auth.values import Professional
+from ris.auth.values import Authentication, Professional
 from ris.core import clock, ids
 from ris.core.audit import Actor
 from ris.core.db import Database
@@ -60,6 +60,7 @@ class Documents:
         signer: Professional,
         *,
         signed_by: UUID,
+        authentication: Authentication | None,
         at: datetime,
         read_version: int | None = None,
     ) -> SignedDocument:
@@ -98,7 +99,9 @@ class Documents:
     def renew(self, session: Session, report_id: UUID) -> SignedDocument:
         report = session.get_one(Report, report_id)
         signer, account = sample.RADIOLOGIST, report.author_account_id
-        return self.freeze(session, report_id, signer, signed_by=account, at=clock.now())
+        return self.freeze(
+            session, report_id, signer, signed_by=account, authentication=None, at=clock.now()
+        )
 
     def load(self, session: Session, document_id: UUID) -> SignedDocument:
         return freeze.signed_document(session, document_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from ris.auth.values import Professional, Structure
+from ris.auth.values import Authentication, Professional, Structure
 from ris.core import ids
 from ris.core.crypto import Credential
 from ris.core.db import Database
@@ -26,7 +26,7 @@ from ris.reports.channels import (
     Ticket,
 )
 from ris.reports.content import DocumentIds, ReportContent
-from ris.reports.model import DocumentVersion
+from ris.reports.model import DocumentVersion, Report
 from ris.sandbox.dmp import DmpPatient, DmpSandbox
 from ris.sandbox.pki import TestPki, Usage
 from tests.reports import sample
@@ -78,6 +78,7 @@ class Bench:
         self.sandbox = sandbox
         self.url = url
         self.missing: set[str] = set()
+        self.signed_in = Authentication(datetime(2026, 1, 5, 8, 48, tzinfo=UTC), "PSC_CODE")
         self.channel = self.new_channel()
 
     def new_channel(self, **changes: object) -> DmpChannel:
@@ -113,7 +114,8 @@ class Bench:
         with self.database.transaction() as session:
             session.execute(text("set local session_replication_role = replica"))
             if session.get(DocumentVersion, document.version_id) is None:
-                session.add(_version(document))
+                session.add(_version(document, self.signed_in))
+                session.add(_report(document))
             session.add(_delivery(document, order))
             session.flush()
             external_id = self.channel.prepare(session, document, order)
@@ -132,7 +134,20 @@ class Bench:
         return self.channel.deliver(replace(ticket, attempt_no=attempt))
 
 
-def _version(document: SignedDocument) -> DocumentVersion:
+def _report(document: SignedDocument) -> Report:
+    now = document.content.signed_at
+    return Report(
+        id=document.report_id,
+        patient_id=document.patient_id,
+        exam_id=ids.new(),
+        author_account_id=ids.new(),
+        title=document.content.title,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _version(document: SignedDocument, signed_in: Authentication) -> DocumentVersion:
     content = document.content
     now = datetime(2026, 11, 22, tzinfo=UTC)
     return DocumentVersion(
@@ -151,6 +166,8 @@ def _version(document: SignedDocument) -> DocumentVersion:
         n3_unique_id=content.n3.unique_id,
         signed_by=ids.new(),
         signed_at=now,
+        authenticated_at=signed_in.at,
+        auth_method=signed_in.method,
         created_at=now,
     )
 

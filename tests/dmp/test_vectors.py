@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
 
+from ris.auth.values import Authentication
 from ris.core.errors import Lost
 from ris.core.soap import SoapFault
 from ris.core.xml import canonical, parse, serialise
@@ -37,6 +38,7 @@ from tests.dmp.bench import CABINET_A, DOCTOR_A, PDF, report, settings
 
 NAMES = ("iti41_cr_imagerie", "iti41_cr_imagerie_invisible_patient", "iti41_cr_imagerie_rplc")
 AT = datetime(2026, 3, 5, 9, 31, tzinfo=UTC)
+SIGNED_IN = Authentication(AT - timedelta(hours=2), "PSC_CODE")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,8 @@ def a_lot(pki: TestPki, *visibility: Visibility, replaced: str | None = None) ->
 
 def signed_vihf(pki: TestPki) -> tuple[etree._Element, x509.Certificate]:
     certificate, key = pki.organisation(CABINET_A.struct_idnat, "SIGN").load()
-    sender = vihf.sender_of(DOCTOR_A, "255069999999934^^^&1.2.250.1.213.1.4.10&ISO^NH")
+    patient = "255069999999934^^^&1.2.250.1.213.1.4.10&ISO^NH"
+    sender = vihf.sender_of(DOCTOR_A, patient, SIGNED_IN)
     draft = vihf.assertion(
         sender, settings("https://dmp"), certificate, issued_at=AT, assertion_id="_1"
     )
@@ -175,12 +178,12 @@ def test_the_reference_vihf_digest_is_ours(synthetic: Path) -> None:
 
 def test_a_doctor_without_savoir_faire_cannot_be_named_in_a_vihf() -> None:
     with pytest.raises(ConfigMissing):
-        vihf.sender_of(replace(DOCTOR_A, specialty=""), "x")
+        vihf.sender_of(replace(DOCTOR_A, specialty=""), "x", SIGNED_IN)
 
 
 def test_a_doctor_without_structure_cannot_be_named_in_a_vihf() -> None:
     with pytest.raises(ConfigMissing):
-        vihf.sender_of(replace(DOCTOR_A, structure=None), "x")
+        vihf.sender_of(replace(DOCTOR_A, structure=None), "x", SIGNED_IN)
 
 
 @pytest.mark.parametrize("replaced", [None, "urn:uuid:11111111-2222-4333-8444-555555555555"])

@@ -59,7 +59,7 @@ class Room:
             report = service.get(session, report_id, lock=True)
             freeze.freeze(
                 session, report, self.bench.inputs(**changes),
-                signed_by=self.bench.account.id, at=AT, settings=SETTINGS,
+                signed_by=self.bench.account.id, authentication=None, at=AT, settings=SETTINGS,
             )  # fmt: skip
         self.etag = self.client.get(f"/reports/{report_id}").headers["ETag"]
 

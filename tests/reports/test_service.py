@@ -10,11 +10,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from ris.core import clock, sealed
+from ris.auth.values import Authentication
+from ris.core import clock, ids, sealed
 from ris.core.crypto import Envelope, Keyring, Sealer
 from ris.identity.values import Status
 from ris.rem.evidence import Evidence
-from ris.reports import freeze, service
+from ris.reports import authentications, freeze, service
 from ris.reports.cda.read import read
 from ris.reports.content import Sections, VersionKind, Visibility
 from ris.reports.errors import ContentRefused, IllegalTransition, NotWritable, ReportExists
@@ -37,7 +38,13 @@ def draft(session: Session, bench: Bench) -> Report:
 
 def sign(session: Session, bench: Bench, report: Report) -> DocumentVersion:
     return freeze.freeze(
-        session, report, bench.inputs(), signed_by=bench.account.id, at=AT, settings=SETTINGS
+        session,
+        report,
+        bench.inputs(),
+        signed_by=bench.account.id,
+        authentication=None,
+        at=AT,
+        settings=SETTINGS,
     )
 
 
@@ -199,8 +206,15 @@ def test_an_addendum_keeps_the_earlier_text(session: Session, bench: Bench) -> N
 def test_an_identity_version_changes_the_patient_only(session: Session, bench: Bench) -> None:
     report = draft(session, bench)
     unqualified = bench.inputs(patient=replace(PATIENT, status=Status.VALIDEE))
+    signed_in = Authentication(AT - timedelta(minutes=12), "CPX_MTLS")
     first = freeze.freeze(
-        session, report, unqualified, signed_by=bench.account.id, at=AT, settings=SETTINGS
+        session,
+        report,
+        unqualified,
+        signed_by=bench.account.id,
+        authentication=signed_in,
+        at=AT,
+        settings=SETTINGS,
     )
     later = AT + timedelta(days=1)
     second = freeze.freeze_identity(session, report, PATIENT, at=later, settings=SETTINGS)
@@ -212,6 +226,8 @@ def test_an_identity_version_changes_the_patient_only(session: Session, bench: B
     assert (after.sections, after.author, after.signed_at) == (
         before.sections, before.author, AT,
     )  # fmt: skip
+    assert authentications.of_signature(first) == signed_in
+    assert authentications.of_signature(second) == signed_in
     assert (second.number, second.kind, first.status) == (2, "IDENTITY", State.REPLACED)
     assert report.status == State.VALIDATED
 
@@ -223,7 +239,13 @@ def test_what_is_frozen_for_an_unqualified_identity_keeps_no_ins(
     report = draft(session, bench)
     inputs = bench.inputs(patient=replace(PATIENT, status=status))
     version = freeze.freeze(
-        session, report, inputs, signed_by=bench.account.id, at=AT, settings=SETTINGS
+        session,
+        report,
+        inputs,
+        signed_by=bench.account.id,
+        authentication=None,
+        at=AT,
+        settings=SETTINGS,
     )
     assert MATRICULE not in str(version.content)
     assert freeze.signed_document(session, version.id).content.patient.ins is None
@@ -232,9 +254,37 @@ def test_what_is_frozen_for_an_unqualified_identity_keeps_no_ins(
 def test_a_deleted_report_frees_its_exam(session: Session, bench: Bench) -> None:
     report = draft(session, bench)
     sign(session, bench, report)
-    assert freeze.withdraw(session, report).status == State.DELETED
+    assert freeze.withdraw(session, report, actor=bench.actor).status == State.DELETED
     assert report.status == State.DELETED
     assert draft(session, bench).id != report.id
+
+
+def test_the_deletion_of_a_report_has_the_sign_in_of_its_signer_only(
+    session: Session, bench: Bench
+) -> None:
+    signed_in, later = (Authentication(AT + timedelta(hours=h), "PSC_CODE") for h in (-1, 30))
+    signer = replace(bench.actor, auth_time=later.at, auth_method=later.method)
+    for actor, expected in ((signer, later), (replace(signer, account_id=ids.new()), signed_in)):
+        report = draft(session, bench)
+        freeze.freeze(
+            session,
+            report,
+            bench.inputs(),
+            signed_by=bench.account.id,
+            authentication=signed_in,
+            at=AT,
+            settings=SETTINGS,
+        )
+        version = freeze.withdraw(session, report, actor=actor)
+        assert authentications.of_withdrawal(report, version) == expected
+        assert authentications.of_signature(version) == signed_in
+
+
+def test_a_version_signed_before_sign_ins_were_kept_has_the_instant_of_its_signature(
+    session: Session, bench: Bench
+) -> None:
+    version = sign(session, bench, draft(session, bench))
+    assert authentications.of_signature(version) == Authentication(AT)
 
 
 @pytest.mark.rem("RIS.CRR.02", scenario="CRI/va1.02.01")

@@ -28,7 +28,7 @@ def signed(database: Database, location: Code) -> None:
         )  # fmt: skip
         freeze.freeze(
             session, report, bench.inputs(exams=(exam(location=location),)),
-            signed_by=bench.account.id, at=AT, settings=ReportSettings(),
+            signed_by=bench.account.id, authentication=None, at=AT, settings=ReportSettings(),
         )  # fmt: skip
 
 

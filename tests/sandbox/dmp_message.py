@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import httpx
 from lxml import etree
 
+from ris.auth.values import Authentication
 from ris.core import clock, ids
 from ris.core.crypto import Credential
 from ris.core.http import context
@@ -76,8 +77,9 @@ class Sender:
     ) -> Element:
         """Return a signed VIHF: *edit* before the signature, *spoil* after it."""
         certificate, key = (signer or self.sign).load()
-        who = vihf.Sender(DOCTOR_A, CABINET_A, lot.report.patient_id)
         issued = at or clock.now()
+        signed_in = Authentication(issued - timedelta(hours=1))
+        who = vihf.Sender(DOCTOR_A, CABINET_A, lot.report.patient_id, signed_in)
         draft = vihf.assertion(
             who, settings(self.url), certificate, issued_at=issued, assertion_id=f"_{ids.new()}"
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -87,6 +88,16 @@ def _no_specialty(assertion: Element) -> None:
     parent.remove(roles[1])
 
 
+def _signed_in_at(text: str) -> Callable[[Element], None]:
+    return lambda assertion: assertion[2].set("AuthnInstant", text)
+
+
+def _just_after_its_issue(assertion: Element) -> None:
+    issued = datetime.fromisoformat(assertion.get("IssueInstant", ""))
+    later = issued + timedelta(seconds=1)
+    _signed_in_at(later.strftime("%Y-%m-%dT%H:%M:%SZ"))(assertion)
+
+
 ROLE = "urn:oasis:names:tc:xacml:2.0:subject:role"
 RESOURCE = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 
@@ -107,6 +118,10 @@ RESOURCE = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
         pytest.param(
             lambda a: drop(a, "s:AttributeStatement/s:Attribute[@Name='LPS_Nom']"), id="name"
         ),
+        pytest.param(_just_after_its_issue, id="signed in after the issue"),
+        pytest.param(_signed_in_at("2026-01-05T10:00:00+01:00"), id="sign-in not in UTC"),
+        pytest.param(_signed_in_at(""), id="no sign-in"),
+        pytest.param(lambda a: setattr(a[2][0][0], "text", "urn:x"), id="context"),
         pytest.param(lambda a: a.set("ID", "1a"), id="not an NCName"),
         pytest.param(lambda a: a.set("Version", "1.1"), id="SAML version"),
         pytest.param(lambda a: a[0].set("Format", "x"), id="issuer format"),

@@ -6,7 +6,7 @@ Raises `SoapRefusal` with the texts seen in the field where they are known.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
@@ -25,6 +25,10 @@ _ROLE: Final = "urn:oasis:names:tc:xacml:2.0:subject:role"
 _PURPOSE: Final = "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse"
 _PATIENT: Final = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 _USER: Final = "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
+_CONTEXTS: Final = {
+    f"urn:oasis:names:tc:SAML:2.0:ac:classes:{name}"
+    for name in ("SmartcardPKI", "Password", "TLSClient", "unspecified")
+}
 _PATTERNS: Final = {
     "Identifiant_Structure": r"[0-3]\w+|4\d{14}",
     "Secteur_Activite": r"SA\d\d\^1\.2\.250\.1\.71\.4\.2\.4",
@@ -56,6 +60,7 @@ class Caller:
     structure: str
     mode: str
     patient: str
+    authenticated_at: datetime
 
 
 def judge(security: Element, tls: x509.Certificate, policy: Policy, at: datetime) -> Caller:
@@ -65,7 +70,7 @@ def judge(security: Element, tls: x509.Certificate, policy: Policy, at: datetime
         raise SoapRefusal("DMPInvalidVIHF", "Une assertion attendue")
     assertion = assertions[0]
     _check_shape(assertion)
-    _check_instants(assertion, policy, at)
+    authenticated_at = _authenticated_at(assertion, policy, at)
     try:
         signer = verify_assertion(assertion, policy.believes)
     except BadSignature as error:
@@ -84,7 +89,7 @@ def judge(security: Element, tls: x509.Certificate, policy: Policy, at: datetime
     if not re.fullmatch(r"8\d{11}", user):
         raise SoapRefusal("DMPInvalidVIHF", "NameID invalide")
     _check_link(user, structure, policy)
-    return Caller(user, structure, _mode(values), values[_PATIENT])
+    return Caller(user, structure, _mode(values), values[_PATIENT], authenticated_at)
 
 
 def _check_shape(assertion: Element) -> None:
@@ -101,23 +106,24 @@ def _check_shape(assertion: Element) -> None:
     if issuer is None or issuer.get("Format") != _NAME_FORMAT:
         raise SoapRefusal("DMPInvalidVIHF", "Format de l'Issuer")
     reference = "s:AuthnStatement/s:AuthnContext/s:AuthnContextClassRef"
-    if not assertion.findtext(reference, "", _NS).startswith("urn:oasis:names:tc:SAML:2.0:ac:"):
+    if assertion.findtext(reference, "", _NS) not in _CONTEXTS:
         raise SoapRefusal("DMPInvalidVIHF", "AuthnContextClassRef")
 
 
-def _check_instants(assertion: Element, policy: Policy, at: datetime) -> None:
+def _authenticated_at(assertion: Element, policy: Policy, at: datetime) -> datetime:
     statement = assertion.find("s:AuthnStatement", _NS)
     issued = _instant(assertion.get("IssueInstant", ""))
     authenticated = _instant(statement.get("AuthnInstant", "") if statement is not None else "")
     if abs(issued - at) > policy.skew:
         raise SoapRefusal("DMPInvalidVIHF", "VIHF expiré ou émis dans le futur")
-    if authenticated > at + policy.skew:
-        raise SoapRefusal("DMPInvalidVIHF", "AuthnInstant dans le futur")
+    if authenticated > issued:
+        raise SoapRefusal("DMPInvalidVIHF", "AuthnInstant après IssueInstant")
+    return authenticated
 
 
 def _instant(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise SoapRefusal("DMPInvalidVIHF", "Instant invalide") from error
 

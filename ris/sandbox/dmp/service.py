@@ -54,6 +54,7 @@ class Received:
     user: str
     structure: str
     outcome: str
+    authenticated_at: datetime | None = None
 
 
 class DmpSandbox:
@@ -129,6 +130,7 @@ class DmpSandbox:
                 user=caller.user if caller else "",
                 structure=caller.structure if caller else "",
                 outcome=outcome,
+                authenticated_at=caller.authenticated_at if caller else None,
             )
         )
         return _spoiled(scripted, response)
