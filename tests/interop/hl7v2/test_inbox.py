@@ -113,7 +113,7 @@ def test_two_connections_with_one_message_make_one_patient(inbox: Inbox) -> None
         (message(control=""), "AE", ("E", "101", "MSH^1^10", "HL7_REFUSED")),
         (message(ipp=""), "AE", ("E", "101", "PID^1^3", "HL7_REFUSED")),
         (message(ipp="9" * 65), "AE", ("E", "102", "PID^1^3", "HL7_REFUSED")),
-        (message(ipp="9" * 40), "AE", ("E", "102", "PID", "HL7_REFUSED")),
+        (message(ipp="9" * 40), "AE", ("E", "207", "PID^1^3", "IPP_TOO_LONG")),
         (message(names=""), "AE", ("E", "101", "PID^1^5", "HL7_REFUSED")),
         (message(names="A^B~C^D"), "AE", ("E", "198", "PID^1^5", "HL7_REFUSED")),
         (message(born="hier"), "AE", ("E", "102", "PID^1^7", "HL7_REFUSED")),
