@@ -23,6 +23,9 @@ Code = Annotated[
 ]
 
 
+_LATIN = r"^[ -~\u00A0-\u024F]*$"  # what a card holds and a message can carry
+
+
 class VitaleIn(Body):
     """Ce qu'un lecteur a pris d'une carte Vitale ; le lecteur est celui du poste."""
 
@@ -30,7 +33,9 @@ class VitaleIn(Body):
         pattern=_NUMBER, description="Numéro du bénéficiaire, 15 caractères, clé comprise"
     )
     opener: str = Field(pattern=_NUMBER, description="Numéro de l'ouvrant droit, 15 caractères")
-    birth_family: str = Field(max_length=100, description="Nom de naissance lu sur la carte")
+    birth_family: str = Field(
+        max_length=100, pattern=_LATIN, description="Nom de naissance lu sur la carte"
+    )
     birth_date: str = Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Date de naissance, AAAA-MM-JJ"
     )
