@@ -60,7 +60,7 @@ fuzz: .venv/.dev ## 200 000 mutated HL7 messages and INSi answers, 300 lives of 
 	$(BIN)/python -m tests.identity.fuzz_insi 200000
 	RIS_FUZZ_MESSAGES=6000 RIS_FUZZ_ANSWERS=2000 $(BIN)/python -m pytest -q tests/interop/hl7v2/test_fuzz.py tests/identity/test_fuzz_insi.py
 	RIS_FUZZ_SEQUENCES=300 $(BIN)/python -m pytest -q tests/identity/test_stateful.py
-	RIS_FUZZ_API=40 $(BIN)/python -m pytest -q tests/fuzz_api
+	RIS_FUZZ_API=20 $(BIN)/python -m pytest -q tests/fuzz_api
 
 mutants: .venv/.dev ## mutate the identity guards, write docs/mutants-identity.md (1 when one lives)
 	$(BIN)/python -m tests.mutation

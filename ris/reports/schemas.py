@@ -51,7 +51,7 @@ class ChangesIn(Body):
 
     title: Title | None = None
     sections: SectionsIn | None = None
-    visibility: frozenset[Visibility] | None = None
+    visibility: list[Visibility] | None = None
     to_validate: StrictBool | None = None
 
     def changes(self) -> service.Changes:
@@ -59,7 +59,7 @@ class ChangesIn(Body):
         return service.Changes(
             title=self.title,
             sections=self.sections.given() if self.sections else None,
-            visibility=self.visibility,
+            visibility=frozenset(self.visibility) if self.visibility is not None else None,
             to_validate=self.to_validate,
         )
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -166,7 +167,8 @@ class _Server(uvicorn.Server):
 
     def wake(self) -> None:
         """Make the loop look at `should_exit` now; from any thread."""
-        self._loop.call_soon_threadsafe(self._told.set)
+        with suppress(RuntimeError):  # already down, its loop closed
+            self._loop.call_soon_threadsafe(self._told.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()

@@ -6,6 +6,7 @@ What is asked; what an answer must be is said by `oracle.py`, what exists by `gr
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -30,12 +31,43 @@ _CONFIG: Final[dict[str, Any]] = {
 _QUIET: Final = settings(
     database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
-_OURS: Final = ("X-CSRF-Token", "X-Situation")  # given right, or not at all
+_OURS: Final = ("CsrfToken", "Situation")  # given right, or not at all: they have tests of theirs
 
 
-def described(document: dict[str, Any]) -> Any:
-    """Return the API that *document* describes, for schemathesis."""
-    return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(_CONFIG))
+class Described:
+    """The API that a document describes: its operations, and how to ask each, worked out once."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.schema = _loaded(document)
+        self.operations = [found.ok() for found in self.schema.get_all_operations()]
+        self._ways: dict[tuple[str, GenerationMode], Any] = {}
+
+    def asking(self, operation: Any, mode: GenerationMode) -> Any:
+        """Return the strategy of the requests of *operation*, right or wrong ones."""
+        key = operation.label, mode
+        if key not in self._ways:
+            self._ways[key] = operation.as_strategy(generation_mode=mode)
+        return self._ways[key]
+
+    def bounds(self, operation: Any) -> Iterator[Case]:
+        """Give a request for each bound and each missing part that *operation* describes."""
+        yield from self.schema.iter_coverage_cases(
+            operation,
+            generation_modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+            generation_config=self.schema.config.generation_for(operation=operation),
+        )
+
+
+def _loaded(document: dict[str, Any]) -> Any:
+    told = deepcopy(document)
+    for operations in told["paths"].values():
+        for one in operations.values():
+            one["parameters"] = [
+                wanted
+                for wanted in one.get("parameters", [])
+                if str(wanted.get("$ref", "")).rpartition("/")[2] not in _OURS
+            ]
+    return schemathesis.openapi.from_dict(told, config=SchemathesisConfig.from_dict(_CONFIG))
 
 
 @dataclass
@@ -43,7 +75,7 @@ class Campaign:
     """One person at the API: *role*, or nobody. The same *seed* asks the same."""
 
     product: Product
-    api: Any
+    api: Described
     role: Role | None
     oracle: Oracle
     ground: Ground
@@ -64,35 +96,32 @@ class Campaign:
 
     def operations(self, *rights: str) -> Iterator[Any]:
         """Give the operations that ask for one of these *rights* (`public` for none)."""
-        for found in self.api.get_all_operations():
-            operation = found.ok()
+        for operation in self.api.operations:
             if operation.definition.raw.get("x-permission", "public") in rights:
                 yield operation
 
-    def play(self, operation: Any, examples: int) -> None:
-        """Try *operation* with requests as it describes them, then with as many wrong ones."""
+    def play(self, operation: Any, right: int, wrong: int) -> None:
+        """Try *operation* with requests as it describes them, then with wrong ones."""
         self.ground.refresh()
-        self._generated(operation, GenerationMode.POSITIVE, examples)
+        self._generated(operation, GenerationMode.POSITIVE, right)
         if any((operation.path_parameters, operation.query, operation.headers, operation.body)):
-            self._generated(operation, GenerationMode.NEGATIVE, examples)
+            self._generated(operation, GenerationMode.NEGATIVE, wrong)
 
-    def cover(self, operation: Any, every: int = 1) -> None:
-        """Try the bounds and the missing parts that *operation* describes, or one in *every*."""
-        self.ground.refresh()
-        chance = Random(f"{self.seed} {operation.label}")
-        cases = self.api.iter_coverage_cases(
-            operation,
-            generation_modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
-            generation_config=self.api.config.generation_for(operation=operation),
-        )
-        for at, case in enumerate(cases):
-            if at % every == self.seed % every:
+    def cover(self, operation: Any, every: int) -> None:
+        """Try the bounds and the missing parts that *operation* describes, one in *every*."""
+        chance = Random(f"{self.seed} {self.role} {operation.label}")
+        first = chance.randrange(every)
+        for at, case in enumerate(self.api.bounds(operation)):
+            if at % every == first:
                 self._try(case, chance)
 
     def _generated(self, operation: Any, mode: GenerationMode, examples: int) -> None:
+        if not examples:
+            return
+
         @seed(f"{self.seed} {self.role} {operation.label}")
         @settings(_QUIET, max_examples=examples)
-        @given(case=operation.as_strategy(generation_mode=mode), dice=st.integers(0, 2**32))
+        @given(case=self.api.asking(operation, mode), dice=st.integers(0, 2**32))
         def trial(case: Case, dice: int) -> None:
             self._try(case, Random(dice))
 
@@ -101,8 +130,6 @@ class Campaign:
 
     def _try(self, case: Case, chance: Random) -> None:
         self.ground.settle(case, chance)
-        for name in _OURS:
-            case.headers.pop(name, None)
         answer = case.call(
             base_url=self.product.url, session=self._line, headers=self._headers,
             allow_redirects=False, timeout=60,

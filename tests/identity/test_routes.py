@@ -327,6 +327,21 @@ def test_a_vitale_card_finds_its_owner(desk: Desk, database: Database, evidence:
     evidence.add("02", "journal.json", {"calls": journal, "answer": kept.answer})
 
 
+@pytest.mark.parametrize("name", ["PAT\x00TROIS", "PAT\x1fTROIS", "PAT\ufffeTROIS", "\U0001f600"])
+def test_a_card_name_that_no_message_can_carry_is_refused_before_any_call(
+    desk: Desk, insi: Insi, name: str
+) -> None:
+    api = desk()
+    card = {"matricule": "279035121518989", "opener": "279035121518989", "birth_family": name,
+            "birth_date": "1979-03-28"}  # fmt: skip
+    path = f"/patients/{create(api)['id']}/insi-search"
+    refused = api.post(path, json={"vitale": card})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (
+        422, "/vitale/birth_family",
+    )  # fmt: skip
+    assert insi.state.requests == []
+
+
 def test_several_found_are_narrowed_by_given_names_then_birthplace(desk: Desk) -> None:
     api = desk()
     twins = {"birth_family": "TESTRIS JUMEAUX", "first_birth_given": "LEO", "sex": "M",

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ from tests.ins_day.practice import (
 )
 from tests.ins_day.table import MARK, SEEN
 from tests.journeys.site import Site
-from tests.plugin_database import fill_template
+from tests.plugin_database import WORKER, cloned
 
 SENDERS = [
     {"application": "GAM", "facility": "CHU-T", "domain": GAM},
@@ -39,14 +39,14 @@ SENDERS = [
 
 @pytest.fixture(scope="session")
 def practice(
-    pki: TestPki, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+    pki: TestPki, tmp_path_factory: pytest.TempPathFactory, server_url: str
 ) -> Iterator[Practice]:
     """The site at work: API, worker, MLLP listener, INSi over mutual TLS, an attached PACS."""
-    url, home = new_database(), tmp_path_factory.mktemp("ins-day") / "site"
-    fill_template(url)
+    home = tmp_path_factory.mktemp("ins-day") / "site"
     shutil.copytree(pki.directory, home / "pki")
     keys, pacs, teleservice = TestPki(home / "pki"), Pacs(), insi.build(Faults())
     with ExitStack() as stack:
+        url = stack.enter_context(cloned(server_url, f"{WORKER}_day"))
         tls = {"tls": keys.server(), "client_ca": keys.trust, "client_cert": "required"}
         at_insi = stack.enter_context(serve(teleservice, **tls))  # type: ignore[arg-type]
         port = stack.enter_context(pacs.listening())

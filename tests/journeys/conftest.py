@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ from ris.core.db import Database
 from ris.demo.story import TRAITS
 from ris.sandbox.pki import TestPki
 from tests.journeys.site import MATRICULE, Site
-from tests.plugin_database import fill_template
 
 PATIENT = re.compile(
     rf"{MATRICULE}|{MATRICULE[:13]}|{TRAITS['birth_family']}|{TRAITS['first_birth_given']}"
@@ -38,13 +37,11 @@ def site(keys: Path, tmp_path: Path, database: Database) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def lasting_site(
-    keys: Path, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+    keys: Path, tmp_path_factory: pytest.TempPathFactory, apart: str
 ) -> Iterator[Site]:
     """A practice for a whole module, its API a process of its own."""
-    url = new_database()
-    fill_template(url)
     home = shutil.copytree(keys, tmp_path_factory.mktemp("lasting") / "site")
-    with Site(home, url, api=True) as site:
+    with Site(home, apart, api=True) as site:
         yield site
     assert_silent(site)
 

@@ -9,6 +9,7 @@ from ris.core.db import Database
 from ris.demo.environment import environment
 from ris.demo.processes import free_port
 from ris.sandbox.services import Sandbox
+from tests.security.lived import MORE, Lived, live
 from tests.security.product import Product, running
 
 
@@ -31,6 +32,21 @@ def settings(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> root.Sett
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     return root.Settings()
+
+
+@pytest.fixture(scope="module")
+def lived(apart: str, told: dict[str, str]) -> Iterator[Lived]:
+    """A practice that has worked, on a database of its own: shared by a module, never emptied."""
+    database = Database(apart, pool_size=20)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (told | MORE).items():
+            patch.setenv(name, value)
+        settings = root.Settings()
+    try:
+        with running(database, settings) as product:
+            yield live(product)
+    finally:
+        database.close()
 
 
 @pytest.fixture

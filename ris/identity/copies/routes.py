@@ -62,7 +62,15 @@ async def _content(request: Request, feature: Feature) -> bytes:
 Content = Annotated[bytes, Depends(_content)]
 
 
-@router.post("/patients/{patient_id}/identity-copies", status_code=201, openapi_extra=_BODY)
+@router.post(
+    "/patients/{patient_id}/identity-copies",
+    status_code=201,
+    openapi_extra=_BODY,
+    responses={
+        413: {"description": "`ID_COPY_TOO_LARGE`."},
+        415: {"description": "`ID_COPY_TYPE_REFUSED`: neither JPEG, PNG nor PDF, or not as said."},
+    },
+)
 @satisfies("RIS.INS.58", "LOC-CNI-01")
 def store_identity_copy(
     patient_id: UUID,

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from ris.core.text import ONE_LINE
 from ris.identity.insi.comparison import Difference
 from ris.identity.insi.desk import CardCallIn
 from ris.identity.insi.retrieval import Retrieval
@@ -24,6 +23,9 @@ Code = Annotated[
 ]
 
 
+_LATIN = r"^[ -~\u00A0-\u024F]*$"  # what a card holds and a message can carry
+
+
 class VitaleIn(Body):
     """Ce qu'un lecteur a pris d'une carte Vitale ; le lecteur est celui du poste."""
 
@@ -32,7 +34,7 @@ class VitaleIn(Body):
     )
     opener: str = Field(pattern=_NUMBER, description="Numéro de l'ouvrant droit, 15 caractères")
     birth_family: str = Field(
-        max_length=100, pattern=ONE_LINE, description="Nom de naissance lu sur la carte"
+        max_length=100, pattern=_LATIN, description="Nom de naissance lu sur la carte"
     )
     birth_date: str = Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Date de naissance, AAAA-MM-JJ"
