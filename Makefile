@@ -11,7 +11,7 @@ FETCH := mvn -q -B -C -Dstyle.color=never -f interop/pom.xml -Dkeycloak=$(KEYCLO
 .PHONY: help install demo test check fuzz mutants bench bench-identity bench-auth lock openapi matrix sbom ins-day interop clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 ou plus récent est nécessaire, avec venv : apt-get install python3 python3-venv" >&2; exit 1; }

@@ -63,7 +63,8 @@ def main() -> None:
     try:
         cli()
     except RisError as error:
-        typer.echo(f"{error.title} : {error.detail} [{error.code}]", err=True)
+        told = f"{error.title} : {error.detail}" if error.detail else error.title
+        typer.echo(f"{told} [{error.code}]", err=True)
         sys.exit(1)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):

@@ -187,5 +187,5 @@ def _active(account: Account) -> Account:
     if account.status == AccountStatus.PENDING:
         raise AccountPending
     if account.status != AccountStatus.ACTIVE:
-        raise AccountSuspended
+        raise AccountSuspended("Adressez-vous à l'administrateur du site.")
     return account

@@ -40,6 +40,8 @@ from ris.core.audit import Actor
 from ris.core.errors import Invalid
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+REAUTHENTICATE: Final = "`psc_step_up_required`: sign in anew, to lift a shared workstation's lock."
+FULL: Final = "`session_limit`: the person has as many sessions open as this site allows."
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ def _refuse_forged(request: Request, token: str, settings: AuthSettings) -> None
     refuse_foreign_page(request, settings)
     sent = request.headers.get("x-csrf-token", "")
     if not hmac.compare_digest(sent.encode(), cookies.csrf_token(token).encode()):
-        raise CsrfRefused("Jeton anti-rejeu absent : rechargez la page.")
+        raise CsrfRefused("Jeton de la session absent ou périmé : rechargez la page.")
 
 
 def refuse_foreign_page(request: Request, settings: AuthSettings) -> None:

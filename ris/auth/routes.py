@@ -147,7 +147,11 @@ def logout(
 def grant_role(
     request: Request, session: Db, principal: Administrator, wanted: Grant
 ) -> AccountOut:
-    """Give a role to a person, named as in the directory, before his first sign-in."""
+    """Give a role to a person, before his first sign-in or to change the one he has.
+
+    The account is created when there is none, and named as in the directory; one that was asked
+    for is opened.
+    """
     directory: Directory = request.app.state.directory
     directory.learn(wanted.ps_idnat)
     account = accounts.grant(

@@ -146,7 +146,7 @@ def refuse_unusable(standing: Standing, *, even_locked: bool = False) -> None:
     if standing.state is SessionState.CLOSED:
         raise SessionExpired
     if standing.state is SessionState.LOCKED and not even_locked:
-        raise SessionLocked
+        raise SessionLocked("Reconnectez-vous pour la retrouver.")
 
 
 def _chosen(session: Session, row: RisSession) -> Situation | None:

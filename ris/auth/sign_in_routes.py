@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth import attempts, cookies
-from ris.auth.dependencies import desk_of, origin_of, refuse_foreign_page
+from ris.auth.dependencies import FULL, REAUTHENTICATE, desk_of, origin_of, refuse_foreign_page
 from ris.auth.workstations import PATTERN
 from ris.core.errors import Invalid
 from ris.rem import satisfies
@@ -30,8 +30,8 @@ _PAGE: Final = (
 _AWAY: Final = "Pro Santé Connect cannot be reached (`psc_unavailable`), or the database."
 _WRONG: Final = "`psc_protocol_error`: Pro Santé Connect answered wrongly."
 _REFUSED: Final = (
-    "`ENROL_UNKNOWN`, `account_suspended`, `identity_conflict`, `role_denied` or `acr_too_low`: "
-    "Pro Santé Connect knows the person, this site does not let him in."
+    "`ENROL_UNKNOWN`, `account_pending`, `account_suspended`, `identity_conflict`, `role_denied` "
+    "or `acr_too_low`: Pro Santé Connect knows the person, this site does not let him in."
 )
 _CLOSED: Final = "Vous êtes aussi déconnecté de Pro Santé Connect."
 _UNSURE: Final = (
@@ -99,7 +99,9 @@ def psc_login(
     response_class=RedirectResponse,
     responses={
         400: {"description": "`oidc_state_invalid`: begin again; `oidc_error`: refused there."},
+        401: {"description": REAUTHENTICATE},
         403: {"description": _REFUSED},
+        409: {"description": FULL},
         502: {"description": _WRONG},
         503: {"description": _AWAY},
     },
@@ -130,6 +132,7 @@ def psc_callback(request: Request) -> Response:
     status_code=204,
     responses={
         400: {"description": "`oidc_state_invalid`: unknown code, used, too old, or not for you."},
+        401: {"description": REAUTHENTICATE},
         403: {"description": "`csrf_refused`: a page of another site asked."},
     },
 )

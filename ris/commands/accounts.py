@@ -31,7 +31,7 @@ def grant(
         ),
     ] = False,
 ) -> None:
-    """Donner un rôle à une personne avant sa première connexion."""
+    """Donner un rôle à une personne, avant sa première connexion ou pour en changer."""
     with root.running(Settings()) as runtime:
         runtime.directory.learn(ps_idnat)
         with runtime.database.transaction() as session:
@@ -64,7 +64,10 @@ def declare(
 def list_structures() -> None:
     """Lister les structures du site et les personnes qui y sont rattachées."""
     with root.running(Settings()) as runtime, runtime.database.transaction() as session:
-        for one in members.structures(session):
+        declared = members.structures(session)
+        if not declared:
+            typer.echo("Aucune structure déclarée : ris structures declare.", err=True)
+        for one in declared:
             typer.echo(f"{one.struct_idnat}  {one.name}{'  (SCM)' if one.is_scm else ''}")
             for member, account in members.listed(session, one.id):
                 typer.echo(f"  {account.ps_idnat}  {account.role}{_until(member.valid_to)}")

@@ -81,3 +81,4 @@ def _hand_over(handed: Handed) -> None:
     typer.echo(f"Mot de passe initial, à changer avant tout : {handed.password}")
     typer.echo(f"Second facteur, à lire par l'application du téléphone : {handed.otpauth}")
     typer.echo("Ces secrets ne seront plus jamais affichés.")
+    typer.echo("Changer le mot de passe : POST /auth/local/password. Un code ne sert qu'une fois.")

@@ -147,7 +147,8 @@ Connexion : ouvrir {sandbox.api_url}/auth/psc/login?next=/v1/session et choisir 
   {IDENTITY_OFFICER.family} identitovigilance ; les autres n'ont pas de compte ici.
 Requêtes qui modifient : en-tête X-CSRF-Token, donné par GET /v1/session.
 Autorité de test du portefeuille : {sandbox.pki.trust}
-Autre patient connu d'INSi : ADRUN ZOE, née le 1975-12-31, F, 63220.
+Autre patient connu d'INSi : ADRUN ZOE, née le 1975-12-31, F, 63220
+  (hors domaine de test : son compte rendu n'ira pas au DMP, INS_DOMAIN).
 Base : {database.url}
 Ctrl-C arrête tout."""
     console.print(told, highlight=False, soft_wrap=True)

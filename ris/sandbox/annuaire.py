@@ -38,13 +38,14 @@ WITHOUT_MAILBOX: Final = Person(
     (Workplace("CABINET DR SANSBALFICTIVE", "499700993050001"),),
 )  # fmt: skip
 REQUESTER_ADDRESS: Final = "eloi.demandefictive@medecin.test.mssante.fr"
+REQUESTER_CABINET: Final = "cabinet.demandefictive@medecin.test.mssante.fr"
 LISTED: Final = (
     *(Listed(one) for one in PEOPLE if one.profession and one is not REQUESTER),
     Listed(
         REQUESTER,
         (
             (REQUESTER_ADDRESS, "PER", 1),
-            ("cabinet.demandefictive@medecin.test.mssante.fr", "CAB", None),
+            (REQUESTER_CABINET, "CAB", None),
         ),
     ),
     Listed(WITHOUT_MAILBOX),

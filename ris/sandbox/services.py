@@ -15,7 +15,7 @@ from lxml.builder import ElementMaker
 from ris.core.crypto import Credential
 from ris.core.xml import serialise
 from ris.sandbox import insi
-from ris.sandbox.annuaire import REQUESTER_ADDRESS, Annuaire
+from ris.sandbox.annuaire import REQUESTER_ADDRESS, REQUESTER_CABINET, Annuaire
 from ris.sandbox.dmp.registry import DmpPatient
 from ris.sandbox.dmp.service import DmpSandbox
 from ris.sandbox.faults import Faults
@@ -144,4 +144,4 @@ def _client(api_url: str) -> RegisteredClient:
 def _mailboxes(radiologists: Sequence[Person]) -> list[Account]:
     staff = [Account(mailbox_of(one), one.workplaces[0].struct_idnat) for one in radiologists]
     patients = [Account(f"{one.number}@{PATIENT_DOMAIN}") for one in PEOPLE]
-    return [*staff, Account(REQUESTER_ADDRESS), *patients]
+    return [*staff, Account(REQUESTER_ADDRESS), Account(REQUESTER_CABINET), *patients]

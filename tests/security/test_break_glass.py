@@ -74,7 +74,10 @@ def test_it_opens_for_reading_only_and_every_reading_is_journaled(
         doctor.post(f"/v1/exams/{held.exam['id']}/owner", json={"struct_idnat": B}, headers=tag),
         doctor.post(f"/v1/deliveries/{held.delivery}/cancel"),
     ):
-        assert (answer.status_code, answer.json()["code"]) == (403, "structure_denied")
+        refused = answer.json()
+        assert (answer.status_code, refused["code"]) == (403, "structure_denied")
+        assert "lecture seule" in refused["detail"]
+        assert "break_glass" not in refused  # open already: not told to open it
     (opened,) = [
         one for one in lines(site.product, "auth.break_glass") if one.target_id == glass["id"]
     ]

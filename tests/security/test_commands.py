@@ -198,6 +198,20 @@ def test_the_head_is_anchored_and_a_journal_that_lost_it_is_refused(
     assert refused == "Le journal ne contient plus la tête ancrée 1."
 
 
+def test_a_refusal_without_a_detail_and_an_empty_list_read_well(
+    database: Database, ris: Ris, tmp_path: Path
+) -> None:
+    ring = str(tmp_path / "keyring.json")
+    assert ris("keys", "generate", ring).returncode == 0
+    where = {"DATABASE_URL": database.url, "ENVIRONMENT": "test", "KEYRING": ring}
+    unknown = ris("accounts", "local", "unlock", "personne", **where)
+    assert unknown.returncode == 1
+    assert unknown.stderr.strip() == "Accès local inconnu [LOGIN_UNKNOWN]"
+    listed = ris("structures", "list", **where)
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert listed.stderr.strip() == "Aucune structure déclarée : ris structures declare."
+
+
 def test_an_upgrade_of_an_up_to_date_database_changes_nothing(database: Database, ris: Ris) -> None:
     ran = ris("db", "upgrade", DATABASE_URL=database.url, ENVIRONMENT="test")
     assert (ran.returncode, ran.stderr) == (0, "")

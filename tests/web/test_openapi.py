@@ -11,7 +11,7 @@ from ris.web.openapi import complete
 
 PUBLIC: Final = {
     "/auth/psc/login", "/auth/psc/callback", "/auth/psc/logged-out", "/auth/native/session",
-    "/auth/card/login",
+    "/auth/card/login", "/auth/local/login", "/auth/local/password",
     "/auth/psc/backchannel-logout", "/auth/psc/ciba", "/auth/psc/ciba/{request_id}",
     "/healthz", "/readyz", "/metrics", "/fhir/metadata",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from ris.auth import cookies
 from ris.auth.card import channel as card_channel
 from ris.auth.card.channel import Channel
 from ris.auth.card.desk import CardDesk
-from ris.auth.dependencies import origin_of
+from ris.auth.dependencies import FULL, origin_of
 from ris.auth.errors import CsrfRefused
 from ris.auth.workstations import PATTERN
 from ris.core.errors import NotConfigured
@@ -36,6 +36,7 @@ Told = Annotated[str | None, Query(alias="workstation", pattern=PATTERN)]
     responses={
         401: {"description": "`card_refused`, or no card was presented."},
         403: {"description": "`csrf_refused`, or the site does not let the person in."},
+        409: {"description": FULL},
         503: {"description": "Cards are off, or cannot be verified now (`card_unverifiable`)."},
     },
 )

@@ -16,7 +16,7 @@ from ris.auth import cookies
 from ris.auth.ciba.desk import CibaDesk, Outcome
 from ris.auth.ciba.states import Channel, CibaState
 from ris.auth.ciba.wire import LONGEST_S
-from ris.auth.dependencies import desk_of, origin_of, refuse_foreign_page
+from ris.auth.dependencies import FULL, REAUTHENTICATE, desk_of, origin_of, refuse_foreign_page
 from ris.auth.workstations import WorkstationName
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
@@ -95,7 +95,9 @@ def start_ciba(request: Request, response: Response, desk: Desk, wanted: CibaAsk
 @router.post(
     "/auth/psc/ciba/{request_id}",
     responses={
+        401: {"description": REAUTHENTICATE},
         403: {"description": "`csrf_refused`, or the site does not let the person in."},
+        409: {"description": FULL},
         502: {"description": "`psc_protocol_error`: Pro Santé Connect answered wrongly."},
         503: {"description": "CIBA is off, or Pro Santé Connect cannot be reached."},
     },

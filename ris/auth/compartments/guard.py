@@ -134,6 +134,10 @@ def _denied(
     )
     if Permission.BREAK_GLASS not in caller.permissions:
         return StructureDenied()
+    if break_glass.held(session, caller, patient_id) is not None:
+        return StructureDenied(
+            "Votre bris de glace ouvre la lecture seule : cet acte revient au cabinet du dossier."
+        )
     return StructureDenied(
         "Ce dossier est rattaché à un autre cabinet. En cas de nécessité, ouvrez-le par un bris "
         "de glace motivé : lecture seule, durée limitée, signalé au cabinet.",

@@ -10,7 +10,7 @@ class DelegationMissing(Forbidden):
     title = "Délégation nécessaire"
 
     def __init__(self, action: str, physician: str) -> None:
-        super().__init__(f"Il vous faut une délégation de {physician} pour « {action} ».")
+        super().__init__(f"Il vous faut une délégation donnée par {physician} pour « {action} ».")
 
 
 class DelegationUnknown(NotFound):

@@ -87,7 +87,11 @@ def _period(
 def _wanted(
     period: Annotated[Wanted, Depends(_period)],
     action: Annotated[
-        str | None, Query(pattern=r"^[a-z_]+(\.[a-z_]+)?$", description="Action, ou son début.")
+        str | None,
+        Query(
+            pattern=r"^[a-z_]+(\.[a-z_]+)?$",
+            description="Action entière (`auth.break_glass`) ou famille d'actions (`auth`).",
+        ),
     ] = None,
     outcome: Literal["success", "failure"] | None = None,
     account_id: UUID | None = None,

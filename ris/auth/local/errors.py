@@ -15,7 +15,10 @@ class LocalRefused(Unauthenticated):
     title = "Connexion refusée"
 
     def __init__(self, reason: str) -> None:
-        super().__init__("Identifiant, mot de passe ou code à usage unique incorrect.")
+        super().__init__(
+            "Identifiant, mot de passe ou code à usage unique incorrect. Un code ne sert qu'une "
+            "fois : attendez le suivant."
+        )
         self.reason = reason
 
 
@@ -39,7 +42,7 @@ class PasswordExpired(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "Choisissez un nouveau mot de passe, puis connectez-vous.",
+            "Choisissez un nouveau mot de passe, avec le code suivant, puis connectez-vous.",
             change="/auth/local/password",
         )
         self.reason = "password_expired"

@@ -58,6 +58,7 @@ Desk = Annotated[LocalDesk, Depends(_desk)]
     responses={
         401: {"description": "`local_refused` : sans dire ce qui est faux."},
         403: {"description": "`local_password_expired` : changer d'abord le mot de passe."},
+        409: {"description": "`session_limit` : trop de sessions ouvertes ; en fermer une."},
         429: {"description": "`too_many_attempts` : `Retry-After` dit quand revenir."},
         503: {"description": "La connexion locale n'est pas activée."},
     },
@@ -87,6 +88,7 @@ def local_login(request: Request, response: Response, desk: Desk, told: LocalSig
 def change_local_password(request: Request, desk: Desk, told: PasswordChange) -> None:
     """Change son propre mot de passe, par les deux facteurs ; les sessions du compte se ferment.
 
-    Aucune session n'est ouverte : se connecter ensuite, avec le code suivant.
+    Aucune session n'est ouverte : se connecter ensuite, avec le code suivant. Un code jugé a servi,
+    même quand le nouveau mot de passe est refusé (422 `PASSWORD_WEAK`, `PASSWORD_REUSED`).
     """
     desk.change_password(told.factors(), told.new_password.get_secret_value(), origin_of(request))
