@@ -37,6 +37,7 @@ def test_the_administrator_grants_a_role_and_the_person_signs_in(
 
 
 @pytest.mark.rem("RIS.ANN.02", scenario="ANN/va1.02.01")
+@pytest.mark.rem("SC.SSI/IE.30")
 def test_a_new_user_is_named_as_in_the_directory_and_granted_even_without_it(
     annuaire: tuple[Annuaire, AnnuaireSettings],  # first: it outlives our connections to it
     make_site: Callable[[AuthSettings], Site],
@@ -52,6 +53,7 @@ def test_a_new_user_is_named_as_in_the_directory_and_granted_even_without_it(
         query = select(Account).where(Account.ps_idnat == REQUESTER.ps_idnat)
         account = session.scalars(query).one()
         assert (account.family, account.given) == (REQUESTER.family, REQUESTER.given)
+        assert account.directory_checked_at is not None
         named = {"ps_idnat": account.ps_idnat, "family": account.family, "given": account.given}
     evidence.add("01", "account-created.json", {"answer": answer.json(), "account": named})
     annuaire[0].down = True

@@ -8,8 +8,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from ris.auth import accounts
+from ris.auth.model import Account
+from ris.auth.rights import Role
 from ris.core import audit, clock
 from ris.core.db import Database
+from ris.sandbox.psc_people import RADIOLOGIST_A
 
 
 def test_the_hash_of_the_specification_is_ours() -> None:
@@ -118,6 +122,23 @@ def test_an_act_that_fails_leaves_neither_a_trace_nor_a_gap(database: Database) 
             (1, "test.first"), (2, "test.second"),
         ]  # fmt: skip
         assert list(audit.broken_links(session)) == []
+
+
+def test_an_act_whose_trace_cannot_be_written_does_not_happen(database: Database) -> None:
+    """A22: the journal refuses the line at the database itself; the role given goes with it."""
+    refuse = "alter table audit_event add constraint full_disk check (action = '') not valid"
+    with database.transaction() as session:
+        session.execute(text(refuse))
+    try:
+        with pytest.raises(DBAPIError, match="full_disk"), database.transaction() as session:
+            accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    finally:
+        with database.transaction() as session:
+            session.execute(text("alter table audit_event drop constraint full_disk"))
+    with database.transaction() as session:
+        assert session.scalars(select(Account)).all() == []
+        granted = accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+        assert granted.role == Role.RADIOLOGIST
 
 
 def test_an_exported_head_betrays_a_cut_tail(database: Database) -> None:

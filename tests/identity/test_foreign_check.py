@@ -13,7 +13,7 @@ from ris.identity.duplicates.merge_model import DuplicatePair
 from ris.identity.feature import IdentityFeature
 from ris.identity.foreign.check import ForeignChecks
 from ris.identity.foreign.model import ForeignIdentity
-from ris.identity.model import IdentityHistory, IdentityKey, Patient
+from ris.identity.model import IdentityHistory, IdentityKey, InsiCall, Patient
 from ris.identity.values import NIR_TEST, Attribute, Status
 from ris.sandbox.insi import result
 from tests.identity.conftest import Insi
@@ -189,6 +189,24 @@ def test_what_became_of_the_record_meanwhile_keeps_a_confirmed_ins_out(
     after = check(result("00", FULL), meanwhile)
     assert (after.state, after.error, after.status) == ("conflict", why, status)
     assert after.events == ["created"]
+
+
+@pytest.mark.rem("RIS.INS.28", scenario="INS/va1.20.01")
+@pytest.mark.rem("RIS.INS.28", scenario="INS/va1.20.02")
+@pytest.mark.parametrize("attribute", [Attribute.DOUTEUSE, Attribute.FICTIVE])
+def test_nothing_is_asked_of_a_record_found_doubtful_or_fictitious_meanwhile(
+    check: Check, insi: Insi, database: Database, attribute: Attribute
+) -> None:
+    """The message was queued while nothing was held against the record."""
+
+    def doubted(patient: Patient) -> None:
+        patient.attributes = [attribute.value]
+
+    after = check(result("00", FULL), doubted)
+    assert (after.state, after.error, after.ins) == ("conflict", "INS_ATTRIBUTE_BLOCKS", None)
+    assert insi.state.requests == []
+    with database.transaction() as session:
+        assert session.scalars(select(InsiCall)).all() == []
 
 
 @pytest.mark.parametrize("gone", ["first_birth_given", "birth_place"])

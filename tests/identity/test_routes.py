@@ -713,6 +713,12 @@ def test_the_banner_always_has_four_traits_and_those_the_site_adds(
         "birth_date",
         "sex",
     ]
+    assert [line["label"] for line in few] == [
+        "Nom de naissance",
+        "Premier prénom de naissance",
+        "Date de naissance",
+        "Sexe",
+    ]
     evidence.add("01", "banner.json", {"full": lines, "least": few})
 
 

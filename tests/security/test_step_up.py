@@ -14,7 +14,7 @@ from tests.architecture.test_routes import doors
 from tests.security.job import as_read, qualified
 from tests.security.product import Product
 
-DOCTOR, OFFICER = Role.RADIOLOGIST, Role.IDENTITY_OFFICER
+DOCTOR, OFFICER, SECURITY = Role.RADIOLOGIST, Role.IDENTITY_OFFICER, Role.ADMIN_SECURITY
 STARRED: list[tuple[str, str, Role]] = [
     # validate / sign a report
     ("POST", "/v1/reports/{report_id}/signature", DOCTOR),
@@ -35,10 +35,27 @@ STARRED: list[tuple[str, str, Role]] = [
     ("POST", "/v1/insi-batches/{batch_id}/retry", OFFICER),
     ("POST", "/v1/trust-contracts", OFFICER),
     ("DELETE", "/v1/trust-contracts/{contract_id}", OFFICER),
+    # break-glass; acts in one's name by others
+    ("POST", "/v1/patients/{patient_id}/break-glass", DOCTOR),
+    ("POST", "/v1/delegations", DOCTOR),
     # accounts and roles
-    ("POST", "/v1/accounts", Role.ADMIN_SECURITY),
-    # certificates, endpoints
-    ("GET", "/v1/certificates", Role.ADMIN_TECH),
+    ("POST", "/v1/accounts", SECURITY),
+    ("POST", "/v1/accounts/{account_id}/activate", SECURITY),
+    ("POST", "/v1/accounts/{account_id}/suspend", SECURITY),
+    ("POST", "/v1/accounts/{account_id}/reactivate", SECURITY),
+    ("POST", "/v1/accounts/{account_id}/close", SECURITY),
+    ("POST", "/v1/accounts/alerts/{alert_id}/acknowledge", SECURITY),
+    ("POST", "/v1/accounts/conflicts/{conflict_id}/resolve", SECURITY),
+    ("POST", "/v1/accounts/{account_id}/situations", SECURITY),
+    ("DELETE", "/v1/accounts/{account_id}/situations/{situation_id}", SECURITY),
+    # practices and who works there
+    ("GET", "/v1/structures", SECURITY),
+    ("POST", "/v1/structures", SECURITY),
+    ("GET", "/v1/structures/{structure_id}/members", SECURITY),
+    ("POST", "/v1/structures/{structure_id}/members", SECURITY),
+    ("DELETE", "/v1/structures/{structure_id}/members/{member_id}", SECURITY),
+    # certificates, endpoints; looking at them does not ask for it
+    ("POST", "/v1/certificates", Role.ADMIN_TECH),
 ]
 OLD = "update ris_session set auth_time = now() - interval '31 minutes'"
 REFUSED = (401, "psc_step_up_required")

@@ -68,6 +68,7 @@ class Directory:
                 store(session, entry)
         return found
 
+    @satisfies("RIS.ANN.02", "SC.SSI/IE.30")
     def learn(self, ps_idnat: str) -> None:
         """Renew the local copy of a future user; an Annuaire that does not answer stops nothing."""
         kind, rpps = person(ps_idnat)
@@ -82,7 +83,10 @@ class Directory:
 
 @satisfies("RIS.ANN.02")
 def store(session: Session, entry: DirectoryEntry) -> None:
-    """Create or update the correspondent, and the account of the same RPPS."""
+    """Create or update the correspondent, and the account of the same RPPS.
+
+    One who left the directory is not noted as checked: the next renewal must see him, and tell.
+    """
     person, rpps = entry.professional, entry.professional.rpps
     values = {
         "ps_idnat": person.ps_idnat,
@@ -105,18 +109,22 @@ def store(session: Session, entry: DirectoryEntry) -> None:
     )
     if rpps is not None:
         told = {"family": person.family, "given": person.given}
-        checked = {"directory_checked_at": entry.fetched_at}
+        checked = {"directory_checked_at": entry.fetched_at} if entry.active else {}
         session.execute(update(Account).where(Account.rpps == rpps).values(**told, **checked))
 
 
 @satisfies("RIS.ANN.02")
 def name_account(session: Session, account: Account) -> None:
-    """Give *account* the names that the local copy of the directory has for its RPPS, if any."""
+    """Give *account* the names that the local copy of the directory has for its RPPS, if any.
+
+    As in `store`, only who is still in the directory counts as checked.
+    """
     known = stored(session, account.rpps) if account.rpps else None
     if known is not None:
         account.family = known.professional.family
         account.given = known.professional.given
-        account.directory_checked_at = known.fetched_at
+        if known.active:
+            account.directory_checked_at = known.fetched_at
 
 
 def stored(session: Session, rpps: str) -> DirectoryEntry | None:

@@ -64,14 +64,17 @@ class ForeignChecks:
 
     def _verify(self, claimed: Claimed, caller: Caller) -> None:
         subject = Subject(_asked_traits(claimed.typed), claimed.birth_date_raw)
-        answered = _Answered(subject, caller, *self._asked(subject, caller))
+        answered = _Answered(subject, caller, *self._asked(subject, claimed, caller))
         with self._database.transaction() as session:
             _settle(session, self._feature, claimed, answered)
 
-    def _asked(self, subject: Subject, caller: Caller) -> tuple[tuple[Asked, ...], RisError | None]:
+    @satisfies("RIS.INS.28")
+    def _asked(
+        self, subject: Subject, claimed: Claimed, caller: Caller
+    ) -> tuple[tuple[Asked, ...], RisError | None]:
         port, limit = self._feature.require_insi(), self._feature.settings.insi.max_calls
         try:
-            check_may_call_insi(subject.traits, ())
+            check_may_call_insi(subject.traits, claimed.attributes)
             return ask(port, subject, None, caller=caller, limit=limit), None
         except RisError as error:
             return (), error
@@ -138,6 +141,8 @@ def _settle(
 
 @satisfies("RIS.INS.38", "RIS.INS.44", "RIS.INS.45")
 def _decided(case: _Case, subject: Subject) -> ForeignState:
+    if case.row.error == Inconclusive.BLOCKED:  # nothing was asked
+        return ForeignState.CONFLICT
     answer = case.asked[-1].answer if case.asked else None
     person = answer.person if answer else None
     same = person is not None and digest(case.row.id, person.ins) == case.row.ins_digest

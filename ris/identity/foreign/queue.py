@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from ris.core import clock, ids
 from ris.core.audit import Actor, record
+from ris.identity.foreign import feed_match
 from ris.identity.foreign.feed import Inbound
 from ris.identity.foreign.model import ForeignIdentity, ForeignState
 from ris.identity.model import Patient
 from ris.identity.traits import TypedTraits
-from ris.identity.values import Ins
+from ris.identity.values import Attribute, Ins
 from ris.rem import satisfies
 
 LEASE: Final = timedelta(minutes=5)
@@ -27,12 +28,16 @@ _DONE: Final = (ForeignState.OK, ForeignState.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One verification a worker has taken; *attempt_no* fences one that wakes up late."""
+    """One verification a worker has taken; *attempt_no* fences one that wakes up late.
+
+    *attributes* are those of the record now: some forbid any call (RIS.INS.28).
+    """
 
     id: UUID
     attempt_no: int
     typed: TypedTraits
     birth_date_raw: str = ""
+    attributes: frozenset[Attribute] = frozenset()
 
 
 @satisfies("RIS.INS.46")
@@ -91,7 +96,8 @@ def claim(session: Session, now: datetime) -> Claimed | None:
     typed = TypedTraits(**row.traits)
     patient = session.get_one(Patient, row.patient_id)
     told = patient.birth_date_raw if patient.birth_date.isoformat() == typed.birth_date else None
-    return Claimed(row.id, row.attempt_no, typed, told or "")
+    held = feed_match.survivor(session, patient).identity.attributes
+    return Claimed(row.id, row.attempt_no, typed, told or "", held)
 
 
 def still_ours(session: Session, claimed: Claimed) -> ForeignIdentity | None:

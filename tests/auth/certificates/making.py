@@ -46,8 +46,12 @@ def issue(
     own: PrivateKey | None = None,
     issuer: Credential | None = None,
     digest: HashAlgorithm | None = None,
+    beside: str = "",
 ) -> Offer:
-    """A certificate and its chain; *days* are its start and end, counted from *at* (now)."""
+    """A certificate and its chain; *days* are its start and end, counted from *at* (now).
+
+    *beside* is a second structure that it names.
+    """
     parent, signer = (issuer or pki.issuer).load()
     own, now = own or key(), at or clock.now()
     common = name or {"INSI": "INSI-MANU", "INSI_AUTO": "INSI-AUTO"}.get(usage, "RIS")
@@ -55,6 +59,8 @@ def issue(
         (NameOID.COUNTRY_NAME, "FR"), (NameOID.ORGANIZATION_NAME, "CABINET FICTIF"),
         (NameOID.ORGANIZATIONAL_UNIT_NAME, struct), (NameOID.COMMON_NAME, common),
     ]  # fmt: skip
+    if beside:
+        subject.insert(2, (NameOID.ORGANIZATIONAL_UNIT_NAME, beside))
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(oid, value) for oid, value in subject]))

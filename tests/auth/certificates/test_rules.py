@@ -10,7 +10,7 @@ from ris.auth.certificates.settings import PoolSettings
 from ris.auth.certificates.values import EXPLAINED, Held, Refusal, State
 from ris.core import clock
 from ris.sandbox.pki import TestPki
-from tests.auth.certificates.making import A, B, issue, key
+from tests.auth.certificates.making import SCM, A, B, issue, key
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THRESHOLDS = (90, 60, 30, 7)
@@ -107,6 +107,14 @@ def test_a_certificate_serves_its_structure_its_usage_and_its_dates(
 ) -> None:  # fmt: skip
     leaf = issue(pki, struct, made, name=name, days=days).leaf
     assert rules.unfit(leaf, A, asked, clock.now()) is reason
+
+
+@pytest.mark.rem("RIS.AUTH.01", scenario="AUTH/va1.01.01")
+def test_a_certificate_that_names_two_structures_serves_neither(pki: TestPki) -> None:
+    leaf = issue(pki, A, beside=SCM).leaf
+    assert rules.units_of(leaf) == [SCM, A]
+    for struct in (A, SCM):
+        assert rules.unfit(leaf, struct, "AUTH_CLI", clock.now()) is Refusal.OTHER_STRUCTURE
 
 
 def test_a_small_key_or_an_old_digest_is_below_the_floor(pki: TestPki) -> None:

@@ -99,6 +99,32 @@ def test_who_left_the_directory_is_an_alert_and_still_signs_in(
             assert accounts.link(session, parse(person.userinfo())).status == "ACTIVE"
 
 
+@pytest.mark.rem("SC.SSI/IE.30")
+def test_a_departure_first_seen_by_a_search_or_a_grant_is_an_alert_all_the_same(
+    annuaire: tuple[Annuaire, AnnuaireSettings], database: Database
+) -> None:
+    """Both read the directory too, hence could pass for the look-up that tells of departures."""
+    listed, settings = annuaire[0]._listed, annuaire[1]
+    directory = Directory.build(settings, database=database)
+    with database.transaction() as session:
+        accounts.grant(session, RADIOLOGIST_A.ps_idnat, Role.RADIOLOGIST)
+    assert renewal.run(database, directory, settings) == 1
+    for gone in (RADIOLOGIST_A, RADIOLOGIST_B):
+        listed[gone.ps_idnat] = Listed(gone, active=False)
+    with clock.frozen(clock.now() + timedelta(days=721)):
+        directory.find(RADIOLOGIST_A.ps_idnat[1:])
+        directory.learn(RADIOLOGIST_B.ps_idnat)
+        with database.transaction() as session:
+            accounts.grant(session, RADIOLOGIST_B.ps_idnat, Role.RADIOLOGIST)
+        assert renewal.run(database, directory, settings) == 2
+        assert renewal.run(database, directory, settings) == 0
+    directory.close()
+    assert alerts(database) == [
+        (RADIOLOGIST_A.ps_idnat, "DIRECTORY_INACTIVE"),
+        (RADIOLOGIST_B.ps_idnat, "DIRECTORY_INACTIVE"),
+    ]
+
+
 def test_an_annuaire_out_of_reach_ends_the_round_and_accuses_nobody(
     lookup: Round, annuaire: tuple[Annuaire, AnnuaireSettings], database: Database
 ) -> None:

@@ -13,6 +13,7 @@ from ris.auth.local.model import LocalCredential, LocalPassword
 from ris.auth.model import Account
 from ris.auth.rights import Role
 from ris.cli import cli
+from ris.core.audit import AuditEvent
 from ris.core.crypto import Keyring
 from ris.core.db import Database
 from ris.core.errors import RisError
@@ -148,6 +149,7 @@ def test_a_renewed_access_forgets_the_former_secrets_and_a_disabled_one_is_shut(
     assert local_office.trace("auth.local_failed")[-1].reason == "disabled"
 
 
+@pytest.mark.rem("SC.SSI/IAM.91")
 def test_the_operator_opens_renews_unlocks_and_shuts_accesses_at_the_console(
     database: Database, tmp_path: Path
 ) -> None:
@@ -173,3 +175,17 @@ def test_the_operator_opens_renews_unlocks_and_shuts_accesses_at_the_console(
     assert "fermé" in ris("disable", "helene.admin")
     unknown = run.invoke(cli, ["accounts", "local", "disable", "personne"])
     assert isinstance(unknown.exception, RisError)
+    with database.transaction() as session:
+        account = session.scalars(select(Account)).one()
+        lines = session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.action.startswith("auth.local_"))
+            .order_by(AuditEvent.seq)
+        ).all()
+        assert [line.action.removeprefix("auth.local_") for line in lines] == [
+            "created", "renewed", "unlocked", "disabled",
+        ]  # fmt: skip
+        assert {(line.target_id, line.detail["login"]) for line in lines} == {
+            (str(account.id), "helene.admin")
+        }
+        assert lines[0].detail["role"] == "ADMIN_SECURITY"
