@@ -61,13 +61,13 @@ def add(
 ) -> Membership:
     """Let the person of *ps_idnat* work for a structure, from now unless said, and trace it.
 
-    Raises `MemberNotFound` (no such structure, no such account),
+    Raises `MemberNotFound` (no such structure, no such account, or one without a role yet),
     `SelfGrant`, `PeriodInvalid`, AccountSuspended (the administrator was ended meanwhile).
     """
     guards.serialise(session, actor)
     structure = session.get(ServedStructure, structure_id)
     account = session.scalars(select(Account).where(Account.ps_idnat == ps_idnat)).one_or_none()
-    if structure is None or account is None:
+    if structure is None or account is None or account.role is None:
         raise MemberNotFound("Déclarez d'abord la structure, et donnez un rôle à la personne.")
     if guards.is_himself(session, account, actor):
         raise SelfGrant
