@@ -4,13 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from ris.auth.administration.model import AccountAlert
-from ris.auth.local import guard, passwords
+from ris.auth.local import credentials, guard, passwords
 from ris.auth.local.desk import Factors, LocalDesk
 from ris.auth.local.errors import LocalLocked, LocalRefused
 from ris.auth.local.model import LocalCredential, LocalGuard
@@ -290,6 +291,32 @@ def test_each_use_is_opened_by_its_own_setting(
     answer = doctor.sign_in(site.nobody())
     assert answer.status_code == (401 if settings.on else 503)
     assert reasons(site) == reason
+
+
+@pytest.mark.parametrize("act", ["disable", "change"])
+def test_an_access_shut_between_the_proof_and_the_session_opens_nothing(
+    local_office: Office, doctor: Holder, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    doctor.settle()
+    settings = local_office.desk.settings.local
+    proved = LocalDesk._prove
+
+    def then_shut(desk: LocalDesk, *told: Any) -> Any:
+        found = proved(desk, *told)
+        with local_office.database.transaction() as session:
+            if act == "disable":
+                credentials.disable(session, "alba.rx")
+            else:
+                row = credentials.found(session, "alba.rx")
+                credentials.replace_password(session, row, "$argon2id$another", settings)
+        return found
+
+    monkeypatch.setattr(LocalDesk, "_prove", then_shut)
+    client = local_office.nobody()
+    answer = doctor.sign_in(client)
+    assert (answer.status_code, answer.json()["code"]) == (401, "local_refused")
+    assert client.get("/v1/session").status_code == 401
+    assert reasons(local_office) == ["disabled" if act == "disable" else "password"]
 
 
 @pytest.mark.parametrize("status", ["SUSPENDED", "CLOSED", "PENDING"])
