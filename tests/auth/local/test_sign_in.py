@@ -276,6 +276,17 @@ def test_an_address_that_tries_many_logins_is_stopped_too(
     assert reasons(local_office) == ["unknown"] * 3 + ["address"]
 
 
+def test_the_addresses_of_one_subnet_are_one_address(local_office: Office) -> None:
+    few, now = LocalSettings(mode="emergency", per_origin=3), clock.now()
+    with local_office.database.transaction() as session:
+        taken = [
+            guard.take(session, f"login.{n}", f"2001:db8:1:1::{n}", few, now) for n in range(5)
+        ]
+        other = guard.take(session, "login.9", "2001:db8:1:2::1", few, now)
+    assert [isinstance(one, guard.Taken) for one in taken] == [True] * 3 + [False] * 2
+    assert isinstance(other, guard.Taken)
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
