@@ -50,6 +50,7 @@ def test_an_emergency_session_is_short_flagged_and_reaches_nothing_outside(
     rights = set(me["permissions"])
     assert {"patient.read", "report.draft", "exam.write"} <= rights
     assert not rights & {"report.sign", "report.amend", "insi.call", "dmp.control", "mss.send"}
+    assert "delegation.grant" not in rights  # nor lets somebody else send in his name
     headers = {"X-CSRF-Token": me["csrf_token"]}
     direct = client.post("/v1/session/psc", headers=headers)
     assert (direct.status_code, direct.json()["code"]) == (401, "psc_reauth_required")
