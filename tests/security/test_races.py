@@ -14,7 +14,7 @@ from sqlalchemy import text
 from ris.auth.rights import Role
 from ris.core import clock
 from ris.core.db import Database
-from ris.diffusion import staff
+from ris.diffusion import signing, staff
 from ris.sandbox.psc_people import RADIOLOGIST_A
 from tests.security import job
 from tests.security.product import Product
@@ -241,6 +241,29 @@ def settled(answers: list[httpx.Response]) -> httpx.Response:
     while not answers and clock.now() < deadline:
         time.sleep(0.05)
     return answers[0]
+
+
+def test_nobody_signs_after_the_suspension_of_his_account(
+    product: Product,
+    desk: httpx.Client,
+    doctor: httpx.Client,
+    administrator: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = job.ready(desk, doctor)
+    path = f"/v1/accounts/{doctor.get('/v1/session').json()['account_id']}"
+    tag = {"If-Match": f'"{administrator.get(path).json()["version"]}"'}
+    why = {"reason": "COMPROMISED"}
+    answers = meanwhile(
+        monkeypatch,
+        signing,
+        "deliver",
+        lambda: administrator.post(f"{path}/suspend", json=why, headers=tag),
+    )
+    assert job.sign(doctor, report).status_code == 201
+    assert settled(answers).status_code == 200
+    told = actions(product)
+    assert told.index("report.signed") < told.index("auth.account_suspended")
 
 
 def test_nothing_is_done_after_the_delegation_is_revoked(
