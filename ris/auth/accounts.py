@@ -161,6 +161,15 @@ def usable(session: Session, account_id: UUID) -> Account:
     return _active(session.get_one(Account, account_id))
 
 
+def hold(session: Session, account_id: UUID) -> None:
+    """Keep an account as it is until the commit: who commits a person by it ends first.
+
+    Several acts of one person hold it at once. Raises AccountPending or AccountSuspended.
+    """
+    query = select(Account).where(Account.id == account_id).with_for_update(read=True)
+    _active(session.scalars(query, execution_options={"populate_existing": True}).one())
+
+
 def role_of(account: Account) -> Role:
     """Return the role of an account; raises AccountPending when it has none yet."""
     if account.role is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from ris.auth import acting
+from ris.auth import accounts, acting
 from ris.auth.compartments.owner import refuse_foreign
 from ris.auth.compartments.scope import Compartment
 from ris.auth.delegation.values import Responsible
@@ -38,12 +38,14 @@ def sign(
     """Sign a report in the name of *actor*, under the situation that this report is his in.
 
     An exam that nobody owns becomes his practice's. It is locked first: nobody moves it to another
-    practice meanwhile. Raises what `acting.signer`, `refuse_foreign` and `signing.sign` raise.
+    practice meanwhile; so is the account: one suspended meanwhile signs before that or not at all.
+    Raises what `acting.signer`, `refuse_foreign` and `signing.sign` raise.
     """
     if actor.account_id is None:
         raise Unauthenticated
     exam = orders.exam_record(session, reports.get(session, report_id).exam_id, lock=True)
     report = reports.get(session, report_id, lock=True)
+    accounts.hold(session, actor.account_id)
     signer = acting.signer(
         session, actor.account_id, opened_under=report.situation_id, present=actor.situation_id
     )

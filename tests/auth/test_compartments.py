@@ -28,6 +28,7 @@ from ris.auth.compartments.scope import (
 )
 from ris.auth.compartments.settings import CompartmentSettings, Sharing
 from ris.auth.errors import StructureUnusable
+from ris.auth.model import Account, AccountStatus
 from ris.auth.rights import MATRIX, Permission, Role
 from ris.core import clock
 from ris.core.audit import Actor, AuditEvent
@@ -193,6 +194,23 @@ def test_a_membership_is_refused_to_nobody_to_oneself_and_to_the_past(declared: 
         members.add(
             declared, practice.id, SECRETARY.ps_idnat, valid_to=datetime(2020, 1, 1, tzinfo=UTC)
         )
+
+
+def test_the_second_account_of_a_person_opens_no_practice_to_his_first(declared: Session) -> None:
+    person = accounts.grant(declared, SECRETARY.ps_idnat, Role.SECRETARY)
+    local = Account(role=Role.ADMIN_SECURITY, owner_id=person.id)
+    declared.add(local)
+    declared.flush()
+    everywhere = structures.served(declared, SCM)
+    with pytest.raises(SelfGrant):
+        members.add(declared, everywhere.id, SECRETARY.ps_idnat, actor=Actor(account_id=local.id))
+
+
+def test_who_has_no_role_yet_is_a_member_of_nothing(declared: Session) -> None:
+    declared.add(Account(ps_idnat=SECRETARY.ps_idnat, status=AccountStatus.PENDING))
+    declared.flush()
+    with pytest.raises(MemberNotFound):
+        members.add(declared, structures.served(declared, A).id, SECRETARY.ps_idnat)
 
 
 def test_the_operator_is_told_who_would_see_nothing(declared: Session) -> None:

@@ -354,3 +354,16 @@ def test_a_refused_image_leaves_the_exam_as_it_was(desk: httpx.Client) -> None:
     exam = job.exam(desk, record)
     assert job.upload(desk, exam, [b"x", job.images(exam, record)[0]]).status_code == 422
     assert desk.get(f"/v1/exams/{exam['id']}").json()["status"] == exam["status"]
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "CABINET\\u0007A", "CABINET\\u0000A", "A\\u0085B"])
+def test_the_name_of_a_structure_is_a_line_that_every_document_can_hold(
+    administrator: httpx.Client, name: str
+) -> None:
+    answer = administrator.post(
+        "/v1/structures",
+        content=f'{{"struct_idnat": "499700993001004", "name": "{name}"}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422, answer.text
+    assert administrator.get("/v1/structures").json() == []

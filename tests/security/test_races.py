@@ -1,15 +1,21 @@
 """Two people at once: one effect, no half-written row, and never an answer 5xx."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from ris.auth.rights import Role
+from ris.core import clock
 from ris.core.db import Database
+from ris.diffusion import signing, staff
+from ris.sandbox.psc_people import RADIOLOGIST_A
 from tests.security import job
 from tests.security.product import Product
 
@@ -207,3 +213,76 @@ def _attempt(product: Product, deliveries: list[str]) -> None:
             jobs.attempt(product.runtime.diffusion, UUID(one))
         except NotYet:
             continue
+
+
+def actions(product: Product) -> list[str]:
+    with product.runtime.database.transaction() as session:
+        return list(session.execute(text("select action from audit_event order by seq")).scalars())
+
+
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Callable[[], httpx.Response]
+) -> list[httpx.Response]:
+    """Begin *act* in the middle of a function, and let it end there if it can."""
+    inner, answers = getattr(module, name), list[httpx.Response]()
+    thread = Thread(target=lambda: answers.append(act()))
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        thread.start()
+        thread.join(1)
+        return inner(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, run)
+    return answers
+
+
+def settled(answers: list[httpx.Response]) -> httpx.Response:
+    deadline = clock.now() + timedelta(seconds=20)
+    while not answers and clock.now() < deadline:
+        time.sleep(0.05)
+    return answers[0]
+
+
+def test_nobody_signs_after_the_suspension_of_his_account(
+    product: Product,
+    desk: httpx.Client,
+    doctor: httpx.Client,
+    administrator: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = job.ready(desk, doctor)
+    path = f"/v1/accounts/{doctor.get('/v1/session').json()['account_id']}"
+    tag = {"If-Match": f'"{administrator.get(path).json()["version"]}"'}
+    why = {"reason": "COMPROMISED"}
+    answers = meanwhile(
+        monkeypatch,
+        signing,
+        "deliver",
+        lambda: administrator.post(f"{path}/suspend", json=why, headers=tag),
+    )
+    assert job.sign(doctor, report).status_code == 201
+    assert settled(answers).status_code == 200
+    told = actions(product)
+    assert told.index("report.signed") < told.index("auth.account_suspended")
+
+
+def test_nothing_is_done_after_the_delegation_is_revoked(
+    product: Product, desk: httpx.Client, doctor: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = job.ready(desk, doctor)
+    job.got(job.sign(doctor, report), 201)
+    wanted = {
+        "delegate_id": desk.get("/v1/session").json()["account_id"],
+        "struct_idnat": RADIOLOGIST_A.workplaces[0].struct_idnat,
+        "actions": ["delivery.retry"],
+        "valid_to": (clock.now() + timedelta(days=1)).isoformat(),
+    }
+    given = job.got(doctor.post("/v1/delegations", json=wanted), 201)["id"]
+    answers = meanwhile(
+        monkeypatch, staff, "cancel", lambda: doctor.delete(f"/v1/delegations/{given}")
+    )
+    listed = job.got(doctor.get(f"/v1/reports/{report['id']}/deliveries"), 200)["items"]
+    job.got(desk.post(f"/v1/deliveries/{listed[0]['id']}/cancel"), 200)
+    assert settled(answers).status_code == 200
+    told = actions(product)
+    assert told.index("delivery.cancelled") < told.index("auth.delegation_revoke")

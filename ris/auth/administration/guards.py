@@ -43,9 +43,14 @@ def locked(session: Session, account_id: UUID) -> Account:
 
 def refuse_himself(session: Session, account: Account, actor: Actor) -> None:
     """Raise OwnAccount when *actor* is the person of *account*, by whichever account he acts."""
-    acting = session.get(Account, actor.account_id) if actor.account_id else None
-    if acting is not None and _person(acting) == _person(account):
+    if is_himself(session, account, actor):
         raise OwnAccount
+
+
+def is_himself(session: Session, account: Account, actor: Actor) -> bool:
+    """Say whether *actor* is the person of *account*, by whichever account he acts."""
+    acting = session.get(Account, actor.account_id) if actor.account_id else None
+    return acting is not None and _person(acting) == _person(account)
 
 
 def refuse_last(session: Session, account: Account) -> None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ris.auth.certificates.offers import LARGEST
 from ris.auth.certificates.values import Refusal, State, Usage, Warned
+from ris.web.secrets import SecretText
 
 _TEXT_MAX = 2 * LARGEST  # base64 of an archive
 
@@ -47,11 +48,11 @@ class CertificateIn(BaseModel):
         max_length=_TEXT_MAX,
         description="Certificat et sa chaîne en PEM, ou archive PKCS#12 (.p12) en base64.",
     )
-    key: SecretStr = Field(
+    key: SecretText = Field(
         default=SecretStr(""),
         max_length=LARGEST,
         description="Clé privée en PEM, si elle n'est pas avec le certificat.",
     )
-    password: SecretStr = Field(
+    password: SecretText = Field(
         default=SecretStr(""), max_length=256, description="Mot de passe de la clé ou de l'archive."
     )

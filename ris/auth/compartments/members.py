@@ -8,6 +8,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from ris.auth import situations
+from ris.auth.administration import guards
 from ris.auth.compartments.errors import MemberNotFound, PeriodInvalid, SelfGrant
 from ris.auth.compartments.model import StructureMember
 from ris.auth.compartments.scope import SEVERAL, UNBOUND, Served
@@ -60,13 +61,15 @@ def add(
 ) -> Membership:
     """Let the person of *ps_idnat* work for a structure, from now unless said, and trace it.
 
-    Raises `MemberNotFound` (no such structure, no such account), `PeriodInvalid`, `SelfGrant`.
+    Raises `MemberNotFound` (no such structure, no such account, or one without a role yet),
+    `SelfGrant`, `PeriodInvalid`, AccountSuspended (the administrator was ended meanwhile).
     """
+    guards.serialise(session, actor)
     structure = session.get(ServedStructure, structure_id)
     account = session.scalars(select(Account).where(Account.ps_idnat == ps_idnat)).one_or_none()
-    if structure is None or account is None:
+    if structure is None or account is None or account.role is None:
         raise MemberNotFound("Déclarez d'abord la structure, et donnez un rôle à la personne.")
-    if account.id == actor.account_id:
+    if guards.is_himself(session, account, actor):
         raise SelfGrant
     start = valid_from or clock.now()
     if valid_to is not None and valid_to <= start:

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ris.auth.compartments.members import Membership
 from ris.auth.model import ServedStructure
+from ris.core.text import ONE_LINE
 
 
 class StructureIn(BaseModel):
@@ -15,7 +16,7 @@ class StructureIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     struct_idnat: str = Field(max_length=64, description="Identifiant national (Struct_IdNat).")
-    name: str = Field(description="Raison sociale, 1 à 200 caractères.")
+    name: str = Field(pattern=ONE_LINE, description="Raison sociale, 1 à 200 caractères.")
     is_scm: bool = Field(
         default=False, description="Société civile de moyens : ne porte aucun acte médical."
     )

@@ -156,12 +156,16 @@ def _delegated(
     actor: Actor,
     responsible: Responsible,
 ) -> bool:
-    """Say whether a physician who may still act has delegated this to *actor*."""
-    now = clock.now()
+    """Say whether a physician who may still act has delegated this to *actor*.
+
+    What is found is held until the commit: a revocation waits for the act, or the act is refused.
+    """
     query = select(Delegation).where(
         Delegation.delegator_id == physician.id, Delegation.delegate_id == actor.account_id
     )
-    held = session.scalars(query)
+    locked = query.order_by(Delegation.id).with_for_update(read=True)
+    held = session.scalars(locked, execution_options={"populate_existing": True}).all()
+    now = clock.now()
     return physician.status == AccountStatus.ACTIVE and any(
         covers(row.value, action, responsible, now) for row in held
     )

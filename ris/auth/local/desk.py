@@ -131,9 +131,10 @@ class LocalDesk:
         login = policy.login_of(told.login)
         locks = self._take(told.login, origin, action)
         try:
-            self._prove(login, told)
+            proved = self._prove(login, told)
             with self._desk.database.transaction() as session:
                 row = credentials.found(session, login)
+                self._refuse_unusable(row, proved)  # shut or renewed since: nothing is opened
                 return then(session, row, self._actor(session, row, origin))
         except RisError as error:
             self._trace(action, error, told.login, origin, locks=locks)
@@ -152,8 +153,11 @@ class LocalDesk:
             raise error
         return taken.locks
 
-    def _prove(self, login: str, told: Factors) -> None:
-        """Raise LocalRefused unless both factors are right; the code is used up when they are."""
+    def _prove(self, login: str, told: Factors) -> str:
+        """Return the hash of the password, both factors being right; the code is then used up.
+
+        Raises LocalRefused.
+        """
         known = self._known(login)
         same = passwords.matches(known.hash, told.password)
         step = codes.step_of(known.secret, told.code, clock.now())
@@ -165,9 +169,12 @@ class LocalDesk:
             raise LocalRefused("code")
         with self._desk.database.transaction() as session:
             row = credentials.found(session, login)
-            self._refuse_unusable(row, known.hash, step)
+            if step <= row.last_step:
+                raise LocalRefused("replayed")
+            self._refuse_unusable(row, known.hash)
             row.last_step = step
             guard.clear(session, login)
+        return known.hash
 
     def _known(self, login: str) -> _Known:
         with self._desk.database.transaction() as session:
@@ -175,9 +182,7 @@ class LocalDesk:
             row = session.scalars(query).one_or_none()
             return _Known(row.password_hash, row.totp, row.account_id) if row else _Known()
 
-    def _refuse_unusable(self, row: LocalCredential, proved: str, step: int) -> None:
-        if step <= row.last_step:
-            raise LocalRefused("replayed")
+    def _refuse_unusable(self, row: LocalCredential, proved: str) -> None:
         if row.password_hash != proved:
             raise LocalRefused("password")
         allowed = {

@@ -1,6 +1,7 @@
 """The guard of local sign-in: each try is counted before it is judged, so that a race wins none.
 
-Counted by the login typed, known here or not, and by address: what exists is told to nobody. The
+Counted by the login typed, known here or not, and by origin (an IPv6 /64 is one): what exists is
+told to nobody. The
 counters are rows: they survive a restart and are the same for every process.
 """
 
@@ -12,6 +13,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from ris.auth.brake import origin_of
 from ris.auth.local import policy
 from ris.auth.local.model import LocalGuard
 from ris.auth.local.settings import LocalSettings
@@ -40,7 +42,7 @@ def take(
 ) -> Taken | Refused:
     """Count one try of *login* from *address*; the caller commits whatever the outcome."""
     window = timedelta(seconds=settings.window_s)
-    origin = _row(session, _key("address", address), now)
+    origin = _row(session, _key("address", origin_of(address)), now)
     if now - origin.since > window:
         origin.tries, origin.since = 0, now
     origin.tries += 1

@@ -6,7 +6,7 @@ What protects are the two factors, the guard that counts tries and the refusal o
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
 from ris.auth import cookies
 from ris.auth.dependencies import desk_of, origin_of, refuse_foreign_page
@@ -14,10 +14,11 @@ from ris.auth.local.desk import Factors, LocalDesk
 from ris.auth.local.policy import LONGEST
 from ris.rem import satisfies
 from ris.web.routing import TaggedRoute
+from ris.web.secrets import SecretText
 
 router = APIRouter(route_class=TaggedRoute, prefix="/auth/local", tags=["auth"])
 
-Password = Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
+Password = Annotated[SecretText, Field(min_length=1, max_length=LONGEST)]
 
 
 class LocalSignIn(BaseModel):

@@ -55,6 +55,7 @@ class LocalSettings(BaseModel):
             _P.MSS_SEND,
             _P.DELIVERY_RETRY,
             _P.DMP_CONTROL,
+            _P.DELEGATION_GRANT,  # else others would send what this session may not
         }
     )
     ordinary: PasswordRules = PasswordRules()

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ris.auth import periods, situations, structures
+from ris.auth.administration import guards
 from ris.auth.manual.errors import (
     AccountUnknown,
     ExerciseMismatch,
@@ -46,8 +47,9 @@ def give(
 ) -> Situation:
     """Record a situation of *account_id* in a declared structure; trace `auth.situation_grant`.
 
-    Raises AccountUnknown, Forbidden (`role_denied`, for oneself), StructureUnknown,
-    StructureUnusable (an SCM), Invalid (`PERIOD_INVALID`), ExerciseMismatch, SituationOverlap.
+    Raises AccountUnknown, Forbidden (`role_denied`, for oneself by whichever account),
+    AccountSuspended (the administrator was ended meanwhile), StructureUnknown, StructureUnusable
+    (an SCM), Invalid (`PERIOD_INVALID`), ExerciseMismatch, SituationOverlap.
     """
     account = _account(session, account_id, actor)
     place = structures.find(session, wanted.struct_idnat)
@@ -91,10 +93,11 @@ def of_account(session: Session, account_id: UUID) -> list[Situation]:
 
 def _account(session: Session, account_id: UUID, actor: Actor) -> Account:
     """Return the account, locked: two entries at once must see each other."""
+    guards.serialise(session, actor)
     account = session.get(Account, account_id, with_for_update={"key_share": True})
     if account is None:
         raise AccountUnknown
-    if account.id == actor.account_id:
+    if guards.is_himself(session, account, actor):
         raise Forbidden("Un administrateur ne modifie pas ses propres droits.", code="role_denied")
     return account
 

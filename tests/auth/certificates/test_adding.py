@@ -8,6 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from ris.auth import structures
 from ris.auth.certificates import offers, service, store
@@ -206,6 +209,31 @@ def test_an_act_that_cannot_be_traced_leaves_nothing_behind(
     shelf.add(offer)
     untraced(lambda: shelf.retire(serial(offer), in_use=True))
     assert shelf.serving() == serial(offer)
+
+
+@pytest.mark.parametrize("moment", ["journal", "commit"])
+def test_a_connection_cut_during_an_addition_leaves_no_key_behind(
+    shelf: Shelf, pki: TestPki, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def cut(session: Session, *_: object) -> None:
+        pid = session.execute(text("select pg_backend_pid()")).scalar_one()
+        with shelf.database.engine.connect() as other:
+            other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+            other.commit()
+
+    def added() -> None:
+        with shelf.database.transaction() as session:
+            service.add(session, shelf.pool, A, "AUTH_CLI", issue(pki))
+            if moment == "commit":
+                cut(session)
+
+    with monkeypatch.context() as broken:
+        if moment == "journal":
+            broken.setattr("ris.core.audit._append", cut)
+        with pytest.raises(DBAPIError):
+            added()
+    assert shelf.standing() == []
+    assert list(shelf.pool.store.sealed()) == []
 
 
 def test_a_key_dropped_in_clear_is_told_and_gives_way_once_added(

@@ -1,5 +1,6 @@
 """Changing one's own password, and what the operator may do at the console."""
 
+import json
 from pathlib import Path
 
 import pyotp
@@ -189,3 +190,11 @@ def test_the_operator_opens_renews_unlocks_and_shuts_accesses_at_the_console(
             (str(account.id), "helene.admin")
         }
         assert lines[0].detail["role"] == "ADMIN_SECURITY"
+
+
+def test_half_a_character_is_no_password(local_office: Office, doctor: Holder) -> None:
+    told = doctor.factors() | {"password": "\ud800", "new_password": "\udfff"}
+    sent = {"content": json.dumps(told), "headers": {"Content-Type": "application/json"}}
+    for path in ("/auth/local/password", "/auth/local/login"):
+        answer = local_office.nobody().post(path, **sent)  # type: ignore[arg-type]
+        assert answer.status_code == 422, answer.text

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from ris.auth.administration.model import AccountAlert
-from ris.auth.local import guard, passwords
+from ris.auth.local import credentials, guard, passwords
 from ris.auth.local.desk import Factors, LocalDesk
 from ris.auth.local.errors import LocalLocked, LocalRefused
 from ris.auth.local.model import LocalCredential, LocalGuard
@@ -49,6 +50,7 @@ def test_an_emergency_session_is_short_flagged_and_reaches_nothing_outside(
     rights = set(me["permissions"])
     assert {"patient.read", "report.draft", "exam.write"} <= rights
     assert not rights & {"report.sign", "report.amend", "insi.call", "dmp.control", "mss.send"}
+    assert "delegation.grant" not in rights  # nor lets somebody else send in his name
     headers = {"X-CSRF-Token": me["csrf_token"]}
     direct = client.post("/v1/session/psc", headers=headers)
     assert (direct.status_code, direct.json()["code"]) == (401, "psc_reauth_required")
@@ -275,6 +277,17 @@ def test_an_address_that_tries_many_logins_is_stopped_too(
     assert reasons(local_office) == ["unknown"] * 3 + ["address"]
 
 
+def test_the_addresses_of_one_subnet_are_one_address(local_office: Office) -> None:
+    few, now = LocalSettings(mode="emergency", per_origin=3), clock.now()
+    with local_office.database.transaction() as session:
+        taken = [
+            guard.take(session, f"login.{n}", f"2001:db8:1:1::{n}", few, now) for n in range(5)
+        ]
+        other = guard.take(session, "login.9", "2001:db8:1:2::1", few, now)
+    assert [isinstance(one, guard.Taken) for one in taken] == [True] * 3 + [False] * 2
+    assert isinstance(other, guard.Taken)
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -290,6 +303,32 @@ def test_each_use_is_opened_by_its_own_setting(
     answer = doctor.sign_in(site.nobody())
     assert answer.status_code == (401 if settings.on else 503)
     assert reasons(site) == reason
+
+
+@pytest.mark.parametrize("act", ["disable", "change"])
+def test_an_access_shut_between_the_proof_and_the_session_opens_nothing(
+    local_office: Office, doctor: Holder, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    doctor.settle()
+    settings = local_office.desk.settings.local
+    proved = LocalDesk._prove
+
+    def then_shut(desk: LocalDesk, *told: Any) -> Any:
+        found = proved(desk, *told)
+        with local_office.database.transaction() as session:
+            if act == "disable":
+                credentials.disable(session, "alba.rx")
+            else:
+                row = credentials.found(session, "alba.rx")
+                credentials.replace_password(session, row, "$argon2id$another", settings)
+        return found
+
+    monkeypatch.setattr(LocalDesk, "_prove", then_shut)
+    client = local_office.nobody()
+    answer = doctor.sign_in(client)
+    assert (answer.status_code, answer.json()["code"]) == (401, "local_refused")
+    assert client.get("/v1/session").status_code == 401
+    assert reasons(local_office) == ["disabled" if act == "disable" else "password"]
 
 
 @pytest.mark.parametrize("status", ["SUSPENDED", "CLOSED", "PENDING"])

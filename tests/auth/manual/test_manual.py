@@ -169,3 +169,16 @@ def test_nobody_gives_a_situation_to_himself(session: Session, locum: Account) -
     with pytest.raises(Forbidden) as refused:
         service.give(session, locum.id, wanted, actor=Actor(account_id=locum.id), longest=2 * WEEK)
     assert refused.value.code == "role_denied"
+
+
+def test_the_second_account_of_a_person_gives_no_situation_to_his_first(
+    session: Session, locum: Account
+) -> None:
+    local = Account(role=Role.ADMIN_SECURITY, owner_id=locum.id)
+    session.add(local)
+    session.flush()
+    now = clock.now()
+    wanted = Wanted(THERE.struct_idnat, now, now + WEEK)
+    with pytest.raises(Forbidden) as refused:
+        service.give(session, locum.id, wanted, actor=Actor(account_id=local.id), longest=2 * WEEK)
+    assert refused.value.code == "role_denied"
