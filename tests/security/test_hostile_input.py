@@ -119,7 +119,9 @@ def test_nobody_makes_the_server_parse_a_huge_body_before_saying_who_he_is(
     with httpx.Client(base_url=product.url, trust_env=False, timeout=30) as nobody:
         for path in ("/v1/patients", "/auth/psc/ciba", "/auth/native/session", "/v1/orders"):
             assert nobody.post(path, content=huge, headers=kind).status_code == 413, path
-            assert nobody.post(path, content=deep, headers=kind).status_code in (400, 401), path
+            assert nobody.post(path, content=deep, headers=kind).status_code in (400, 401, 422), (
+                path
+            )
         form = {"logout_token": "x" * 1_100_000}
         assert nobody.post("/auth/psc/backchannel-logout", data=form).status_code == 413
 

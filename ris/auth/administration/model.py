@@ -12,6 +12,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ris.auth.model import Account
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
 
@@ -40,11 +41,11 @@ class AccountAlert(Base):
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), index=True)
     kind: Mapped[str]
     raised_at: Mapped[datetime] = mapped_column(default=clock.now)
     acknowledged_at: Mapped[datetime | None]
-    acknowledged_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    acknowledged_by_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id))
 
 
 class AccountConflict(Base):
@@ -70,6 +71,6 @@ class AccountConflict(Base):
     last_seen_at: Mapped[datetime] = mapped_column(default=clock.now)
     times: Mapped[int] = mapped_column(default=1)
     resolved_at: Mapped[datetime | None]
-    resolved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
-    kept_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    resolved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id))
+    kept_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id))
     reason: Mapped[str | None] = mapped_column(String(500))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ris.auth.model import Account
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
 from ris.core.sealed import Kept, Plain, Sealed, sealed_text
@@ -35,7 +36,7 @@ class BreakGlass(Base):
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id))
     session_id: Mapped[UUID | None] = mapped_column(Uuid)
     patient_id: Mapped[UUID] = mapped_column(Uuid)
     acting_struct_idnat: Mapped[str | None] = mapped_column(String(64))
@@ -61,5 +62,5 @@ class BreakGlassReview(Base):
     __tablename__ = "break_glass_review"
 
     break_glass_id: Mapped[UUID] = mapped_column(ForeignKey("break_glass.id"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), primary_key=True)
     at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ris.auth.model import Account
 from ris.core import clock, ids
 from ris.core.db import Base
 
@@ -21,8 +22,8 @@ class StructureMember(Base):
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
     structure_id: Mapped[UUID] = mapped_column(ForeignKey("structure.id"), index=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), index=True)
     valid_from: Mapped[datetime] = mapped_column(default=clock.now)
     valid_to: Mapped[datetime | None]
-    granted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    granted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey(Account.id))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.auth.delegation.values import DelegatedAction, Given
+from ris.auth.model import Account
 from ris.auth.periods import Period
 from ris.core import clock, ids
 from ris.core.db import Base
@@ -23,8 +24,8 @@ class Delegation(Base):
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    delegator_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
-    delegate_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    delegator_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), index=True)
+    delegate_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), index=True)
     struct_idnat: Mapped[str] = mapped_column(String(64))
     actions: Mapped[list[str]] = mapped_column(JSONB)
     valid_from: Mapped[datetime]

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ris.auth.model import Account
 from ris.core import clock, ids
 from ris.core.db import Base, one_of
 from ris.core.sealed import Kept, Plain, Sealed, sealed_bytes
@@ -33,7 +34,7 @@ class LocalCredential(Base):
     __table_args__ = (one_of("purpose", Purpose),)
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=ids.new)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), unique=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(Account.id), unique=True)
     login: Mapped[str] = mapped_column(String(32), unique=True)
     purpose: Mapped[str]
     password_hash: Mapped[str]
