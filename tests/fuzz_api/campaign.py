@@ -94,6 +94,10 @@ class Campaign:
         """How many requests had their effect."""
         return sum(count for status, count in self.told.items() if status < 300)
 
+    def report(self) -> str:
+        """Return what went wrong, each fault with the request and the answer that show it."""
+        return "\n".join(f"{fault}\n    {shown}" for fault, shown in self.wrong.items())
+
     def operations(self, *rights: str) -> Iterator[Any]:
         """Give the operations that ask for one of these *rights* (`public` for none)."""
         for operation in self.api.operations:

@@ -65,8 +65,8 @@ class Ground:
         for at, held in ((Place.PATH, case.path_parameters), (Place.QUERY, case.query)):
             for name in list(held) if isinstance(held, dict) and at not in wrong else ():
                 held[name] = self._one(name, held[name], chance)
-        if Place.BODY not in wrong:
-            case.body = self._body(case, chance)
+        if Place.BODY not in wrong and (body := self._body(case, chance)) is not case.body:
+            case.body = body
         told = {name.lower() for name in case.headers} if Place.HEADER not in wrong else ()
         if "if-match" in told and chance.random() < OFTEN:
             case.headers["If-Match"] = f'"{self._version(case, chance)}"'
