@@ -13,12 +13,14 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
+from ris.auth import structures
 from ris.auth.rights import Role
 from ris.core.db import Database
 from ris.diffusion import jobs
 from ris.diffusion.errors import NotYet
 from ris.identity.duplicates.scan import DuplicateScan
 from ris.sandbox.insi_people import PEOPLE
+from ris.sandbox.psc_people import RADIOLOGIST_A
 from tests.interop.hl7v2.sample import DOMAIN, message
 from tests.security import job
 from tests.security.job import Json, as_read, got
@@ -59,7 +61,7 @@ TABLES: Final = {  # the rows that each parameter of the API may name
     "merge_id": "patient_merge", "message_id": "hl7_message", "opposition_id": "dmp_opposition",
     "outbox_id": "identity_outbox", "copy_id": "id_copy", "document_id": "identity_document",
     "account_id": "account", "situation_id": "situation", "order_id": "imaging_order",
-    "request_id": "ciba_request",
+    "request_id": "ciba_request", "structure_id": "structure", "session_id": "ris_session",
 }  # fmt: skip
 
 
@@ -90,6 +92,8 @@ def identifiers(database: Database) -> dict[str, list[str]]:
 def live(product: Product) -> Lived:
     """Let the practice of *product* work, so that every table the API shows holds a row."""
     lived = Lived(product)
+    with product.runtime.database.transaction() as session:
+        structures.declare(session, RADIOLOGIST_A.workplaces[0].struct_idnat, "CABINET FICTIF")
     officer, desk, doctor = (
         lived.client(role) for role in (Role.IDENTITY_OFFICER, Role.SECRETARY, Role.RADIOLOGIST)
     )
