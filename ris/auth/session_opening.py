@@ -57,6 +57,8 @@ def open_for(session: Session, arrival: Arrival, settings: AuthSettings, sealer:
     accounts.usable(session, account.id)
     with audit.together(session):
         old = sessions.find(session, arrival.former)
+        if old is not None:
+            session.refresh(old, with_for_update=True)  # its person may be leaving at this instant
         fate = _fate(session, old, account, arrival.sign_in, settings)
         if old is not None:
             origin = replace(origin, workstation=origin.workstation or old.workstation)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from ris.auth import accounts
 from ris.auth.delegation.guard import acting_for
 from ris.auth.delegation.values import DelegatedAction
 from ris.auth.dependencies import Principal, require
@@ -98,6 +99,7 @@ def announcement_done(
     if_match: IfMatch = None,
 ) -> DeliveriesOut:
     """Record that the result was announced: the DMP shows it, the patient receives it."""
+    accounts.hold(session, principal.account_id)
     report = reports.get(session, report_id, lock=True)
     check(if_match, report.version)
     reports.record_announcement(session, report, actor=principal.actor)
@@ -111,6 +113,7 @@ def delete_report(
     *, report_id: UUID, session: Db, diffusion: Wired, principal: Amender, if_match: IfMatch = None
 ) -> DeliveriesOut:
     """Delete a signed report (wrong patient…): it is withdrawn from wherever it went."""
+    accounts.hold(session, principal.account_id)
     report = reports.get(session, report_id, lock=True)
     check(if_match, report.version)
     freeze.withdraw(session, report, actor=principal.actor)

@@ -266,6 +266,28 @@ def test_nobody_signs_after_the_suspension_of_his_account(
     assert told.index("report.signed") < told.index("auth.account_suspended")
 
 
+def test_nothing_is_withdrawn_by_an_account_that_is_suspended(
+    product: Product,
+    desk: httpx.Client,
+    doctor: httpx.Client,
+    administrator: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = job.ready(desk, doctor)
+    job.got(job.sign(doctor, report), 201)
+    path = f"/v1/accounts/{doctor.get('/v1/session').json()['account_id']}"
+    tag = {"If-Match": f'"{administrator.get(path).json()["version"]}"'}
+    suspended = {"json": {"reason": "COMPROMISED"}, "headers": tag}
+    answers = meanwhile(
+        monkeypatch, signing, "withdraw", lambda: administrator.post(f"{path}/suspend", **suspended)
+    )
+    read = {"If-Match": doctor.get(f"/v1/reports/{report['id']}").headers["ETag"]}
+    job.got(doctor.delete(f"/v1/reports/{report['id']}", headers=read), 200)
+    assert settled(answers).status_code == 200
+    told = actions(product)
+    assert told.index("report.deleted") < told.index("auth.account_suspended")
+
+
 def test_nothing_is_done_after_the_delegation_is_revoked(
     product: Product, desk: httpx.Client, doctor: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

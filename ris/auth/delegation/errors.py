@@ -13,6 +13,13 @@ class DelegationMissing(Forbidden):
         super().__init__(f"Il vous faut une délégation donnée par {physician} pour « {action} ».")
 
 
+class DelegationExists(Conflict):
+    """One in force already covers some of it: revoking one would leave the other at work."""
+
+    code = "DELEGATION_EXISTS"
+    title = "Une délégation en cours couvre déjà ces actes"
+
+
 class DelegationUnknown(NotFound):
     """No such delegation, or it is not the caller's."""
 

@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from ris.auth import periods, situations
+from ris.auth import periods, sessions, situations
 from ris.auth.accounts import role_of
 from ris.auth.delegation.errors import (
     DelegatedStructureRefused,
     DelegateRefused,
+    DelegationExists,
     DelegationMissing,
     DelegationUnknown,
 )
@@ -23,6 +24,7 @@ from ris.auth.delegation.model import Delegation
 from ris.auth.delegation.rules import beyond, covers, needs_delegation
 from ris.auth.delegation.values import DelegatedAction, Responsible
 from ris.auth.model import Account, AccountStatus
+from ris.auth.periods import Period
 from ris.auth.rights import Role
 from ris.core import audit, clock
 from ris.core.audit import Actor
@@ -61,6 +63,7 @@ def give(session: Session, wanted: Wanted, *, actor: Actor, longest: timedelta) 
     if wanted.struct_idnat not in {one.struct_idnat for one in own}:
         raise DelegatedStructureRefused
     _refuse_delegate(session, delegator, wanted)
+    _refuse_twin(session, delegator, wanted, period)
     row = Delegation(
         delegator_id=delegator,
         delegate_id=wanted.delegate_id,
@@ -180,6 +183,21 @@ def _refuse_delegate(session: Session, delegator: UUID, wanted: Wanted) -> None:
     if refused := beyond(role_of(delegate), wanted.actions):
         listed = ", ".join(f"« {one.label} »" for one in refused)
         raise DelegateRefused(f"Son rôle ne permet pas : {listed}.")
+
+
+def _refuse_twin(session: Session, delegator: UUID, wanted: Wanted, period: Period) -> None:
+    """Raise `DelegationExists` when one not revoked shares an act, the people and some days."""
+    sessions.lock_account(session, delegator)
+    query = select(Delegation.actions).where(
+        Delegation.delegator_id == delegator,
+        Delegation.delegate_id == wanted.delegate_id,
+        Delegation.struct_idnat == wanted.struct_idnat,
+        Delegation.revoked_at.is_(None),
+        Delegation.valid_from < period.until,
+        Delegation.valid_to > period.since,
+    )
+    if any(wanted.actions & set(actions) for actions in session.scalars(query)):
+        raise DelegationExists("Révoquez-la d'abord, ou choisissez d'autres dates.")
 
 
 def _acting(actor: Actor) -> UUID:

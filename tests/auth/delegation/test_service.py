@@ -13,6 +13,7 @@ from ris.auth.delegation import service
 from ris.auth.delegation.errors import (
     DelegatedStructureRefused,
     DelegateRefused,
+    DelegationExists,
     DelegationMissing,
     DelegationUnknown,
 )
@@ -175,3 +176,17 @@ def test_a_delegation_has_an_end_that_is_not_far(desk: Desk) -> None:
     with pytest.raises(Invalid) as refused:
         desk.give(until=clock.now() + timedelta(days=31))
     assert refused.value.code == "PERIOD_INVALID"
+
+
+def test_what_is_delegated_already_is_not_delegated_twice(desk: Desk) -> None:
+    first = desk.give()
+    with pytest.raises(DelegationExists):
+        desk.give(actions=frozenset({SEND, RETRY}))
+    desk.give(actions=frozenset({RETRY}))
+    later = clock.now() + timedelta(days=8)
+    desk.give(since=later, until=later + timedelta(days=1))
+    service.revoke(desk.session, first, actor=accounts.actor_of(desk.a))
+    with pytest.raises(DelegationMissing):
+        desk.act()
+    desk.give()
+    desk.act()
