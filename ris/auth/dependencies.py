@@ -1,7 +1,7 @@
 """What a route asks of the caller: `require(Permission.X)` gives the `Principal` or refuses.
 
-Only HTTP plumbing: the rules are in `rights.py` and `sessions.py`. The session is read in its own
-short transaction, so that no request holds the lock of its session while it works.
+Only HTTP plumbing: the rules are in `rights.py` and `session_states.py`. The session is read in its
+own short transaction, so that no request holds the lock of its session while it works.
 """
 
 import hmac

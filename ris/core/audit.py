@@ -16,7 +16,8 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, LargeBinary, Uuid, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.event import listen, remove
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from ris.core import clock
 from ris.core.db import Base
@@ -139,7 +140,8 @@ def record(
     """Append one event in the caller's transaction and return it.
 
     *action* is dotted lower case (`report.signed`); *target* is `(type, id)`. Call it last: the
-    lock it takes lasts until the commit. Inside `together` the event gets its link at the end.
+    lock it takes lasts until the commit. Inside `together`, hence in a request, the event gets its
+    link at the end.
     """
     event = AuditEvent(
         at=clock.now(),
@@ -166,29 +168,58 @@ def record(
         request_id=actor.request_id,
         detail=dict(detail or {}),
     )
-    gathered: list[AuditEvent] | None = session.info.get(_GATHERED)
+    gathered: _Gathered | None = session.info.get(_GATHERED)
     if gathered is None:
         _append(session, [event])
     else:
-        gathered.append(event)
+        gathered.add(event)
     return event
 
 
 @contextmanager
-def together(session: Session) -> Iterator[None]:
+def together(session: Session, *, flushing: bool = False) -> Iterator[None]:
     """Append what is recorded during the block at its end: the lock is then taken once, and late.
 
-    For transactions that hold several acts. Do not roll back to a savepoint inside: what was
-    recorded since would be appended all the same.
+    For transactions that hold several acts, and for requests: between the end of a route and its
+    commit FastAPI asks for a thread, which all those waiting for the lock would hold for ever.
+    What was recorded since a savepoint goes with it. With *flushing* each record still writes what
+    is pending, as it does outside. Inside another block it does nothing.
     """
-    gathered: list[AuditEvent] = []
-    session.info[_GATHERED] = gathered
+    if _GATHERED in session.info:
+        yield
+        return
+    gathered = session.info[_GATHERED] = _Gathered(session, flushing=flushing)
+    listen(session, "after_soft_rollback", gathered.rolled_back)
     try:
         yield
     finally:
+        remove(session, "after_soft_rollback", gathered.rolled_back)
         del session.info[_GATHERED]
-    if gathered:
-        _append(session, gathered)
+    if gathered.events:
+        _append(session, [event for event, _ in gathered.events])
+
+
+class _Gathered:
+    """Events that wait for their link, each with the savepoints it was recorded under."""
+
+    def __init__(self, session: Session, *, flushing: bool) -> None:
+        self._session = session
+        self._flushing = flushing
+        self.events: list[tuple[AuditEvent, list[SessionTransaction]]] = []
+
+    def add(self, event: AuditEvent) -> None:
+        """Keep *event* for the end."""
+        if self._flushing:
+            self._session.flush()
+        under, savepoint = [], self._session.get_nested_transaction()
+        while savepoint is not None:
+            under.append(savepoint)
+            savepoint = savepoint.parent
+        self.events.append((event, under))
+
+    def rolled_back(self, _session: Session, ended: SessionTransaction) -> None:
+        """Forget what was recorded since *ended* began."""
+        self.events = [kept for kept in self.events if ended not in kept[1]]
 
 
 def _append(session: Session, events: Iterable[AuditEvent]) -> None:

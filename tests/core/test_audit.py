@@ -168,6 +168,23 @@ def test_an_exported_journal_is_verified_without_the_database(session: Session) 
     assert list(audit.broken_lines([lines[0], lines[2]])) == [3]
 
 
+def test_what_was_recorded_since_a_savepoint_goes_with_it(session: Session) -> None:
+    with audit.together(session):
+        audit.record(session, "test.before")
+        undone = session.begin_nested()
+        audit.record(session, "test.undone")
+        with session.begin_nested():
+            audit.record(session, "test.inside")
+        undone.rollback()
+        with session.begin_nested():
+            audit.record(session, "test.kept")
+        with audit.together(session):  # a block inside another adds nothing
+            audit.record(session, "test.after")
+    actions = session.scalars(select(audit.AuditEvent.action).order_by(audit.AuditEvent.seq))
+    assert actions.all() == ["test.before", "test.kept", "test.after"]
+    assert list(audit.broken_links(session)) == []
+
+
 def test_what_is_recorded_together_is_one_chain_appended_at_the_end(session: Session) -> None:
     audit.record(session, "test.before")
     with audit.together(session):

@@ -308,3 +308,20 @@ def test_nothing_is_done_after_the_delegation_is_revoked(
     assert settled(answers).status_code == 200
     told = actions(product)
     assert told.index("delivery.cancelled") < told.index("auth.delegation_revoke")
+
+
+def test_more_readers_at_once_than_the_server_has_threads_do_not_freeze_it(
+    product: Product, desk: httpx.Client
+) -> None:
+    """Each read is journaled under one lock: who holds it must not wait for a thread to let go."""
+    record = job.patient(desk)
+    path = f"/v1/patients/{record['id']}"
+
+    def read(_: int) -> int:
+        with httpx.Client(
+            base_url=product.url, cookies=desk.cookies, trust_env=False, timeout=20
+        ) as one:
+            return one.get(path).status_code
+
+    with ThreadPoolExecutor(80) as pool:
+        assert set(pool.map(read, range(160))) == {200}
