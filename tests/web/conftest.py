@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from ris.core import audit
+from ris.core import audit, ids
 from ris.core.db import Database
 from ris.core.errors import Conflict, Throttled
 from ris.rem import satisfies
@@ -35,7 +35,7 @@ class Typed(BaseModel):
 
 
 class Written(BaseModel):
-    seq: int
+    id: UUID
 
 
 router = APIRouter(route_class=TaggedRoute)
@@ -47,7 +47,9 @@ def write_note(note: Note, session: Db, once: Once) -> Response:
     """A POST with one effect: a line of the journal."""
 
     def effect() -> Written:
-        return Written(seq=audit.record(session, "note.written").seq)
+        made = Written(id=ids.new())
+        audit.record(session, "note.written", target=("note", made.id))
+        return made
 
     return once("someone", effect, headers=lambda _: {"ETag": etag.tag(1)})
 
