@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ris.auth import cookies, session_states, session_trace, situations
@@ -137,8 +137,15 @@ def resume(session: Session, token: str, settings: AuthSettings) -> Live:
         raise SessionExpired
     usable = standing.state in (SessionState.ACTIVE, SessionState.NEEDS_SITUATION)
     if usable and now - row.last_seen_at > _TOUCH:
-        row.last_seen_at = now
+        _touch(session, row, now)
     return Live(row, account, _chosen(session, row), standing)
+
+
+def _touch(session: Session, row: RisSession, now: datetime) -> None:
+    """Note the use, unless another request is changing the session: nobody waits for that."""
+    free = select(RisSession.id).where(RisSession.id == row.id).with_for_update(skip_locked=True)
+    noted = update(RisSession).where(RisSession.id.in_(free)).values(last_seen_at=now)
+    session.execute(noted, execution_options={"synchronize_session": False})
 
 
 def refuse_unusable(standing: Standing, *, even_locked: bool = False) -> None:

@@ -123,8 +123,8 @@ class AuthSettings(BaseModel):
     pool: PoolSettings = PoolSettings()
     origin: str = ""
     cookie_secure: bool = True
-    idle_lock_s: int = 600
-    locked_close_s: int = 1800
+    idle_lock_s: int = Field(default=600, ge=60)
+    locked_close_s: int = Field(default=1800, ge=0)
     absolute_s: int = Field(default=4 * 3600, le=4 * 3600)
     attempt_s: int = Field(default=600, le=600)
     step_up_max_age_s: int = 1800

@@ -23,7 +23,7 @@ class Workstation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    idle_lock_s: int | None = Field(default=None, gt=0, le=4 * 3600)
+    idle_lock_s: int | None = Field(default=None, ge=60, le=4 * 3600)
     shared: bool = False
 
 

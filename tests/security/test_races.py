@@ -310,18 +310,20 @@ def test_nothing_is_done_after_the_delegation_is_revoked(
     assert told.index("delivery.cancelled") < told.index("auth.delegation_revoke")
 
 
+@pytest.mark.parametrize("path", ["/v1/patients/{id}", "/v1/patients/{id}/exams"])
 def test_more_readers_at_once_than_the_server_has_threads_do_not_freeze_it(
-    product: Product, desk: httpx.Client
+    product: Product, desk: httpx.Client, path: str
 ) -> None:
-    """Each read is journaled under one lock: who holds it must not wait for a thread to let go."""
-    record = job.patient(desk)
-    path = f"/v1/patients/{record['id']}"
+    """Who holds the journal's lock, or a connection, must not wait for a thread to let go."""
+    place, gate = path.format(id=job.patient(desk)["id"]), Barrier(90)
 
     def read(_: int) -> int:
         with httpx.Client(
             base_url=product.url, cookies=desk.cookies, trust_env=False, timeout=20
         ) as one:
-            return one.get(path).status_code
+            assert one.get("/healthz").status_code == 200
+            gate.wait()  # all connected: they ask together
+            return one.get(place).status_code
 
-    with ThreadPoolExecutor(70) as pool:
-        assert set(pool.map(read, range(100))) == {200}
+    with ThreadPoolExecutor(90) as pool:
+        assert set(pool.map(read, range(90))) == {200}
