@@ -89,9 +89,14 @@ class Sender:
         self._note(LOGIN, due, wrong)
 
     def _sign_in(self, person: str) -> str:
-        """The whole code flow, as a browser: our login, the wallet, our callback."""
+        """The whole code flow, as a browser: our login, the wallet, our callback.
+
+        One TLS context for all: reading the system's authorities takes longer than the flow.
+        """
         with (
-            httpx.Client(base_url=self.told["base"], timeout=30, trust_env=False) as browser,
+            httpx.Client(
+                base_url=self.told["base"], verify=self.tls, timeout=30, trust_env=False
+            ) as browser,
             httpx.Client(verify=self.tls, timeout=30, trust_env=False) as wallet,
         ):
             begun = browser.get("/auth/psc/login")
