@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 END = "-----END CERTIFICATE-----\n"
 
 
-gc.set_threshold(100_000, 50, 1000)  # a tenth of the suite's time went looking for rubbish
+gc.set_threshold(50_000, 20, 20)  # a tenth of the suite's time went looking for rubbish
 
 
 def pytest_collection_finish() -> None:
