@@ -54,7 +54,8 @@ def test_an_update_changes_the_traits_and_keeps_what_is_still_told(
     assert (traits.birth_date, traits.sex, traits.birth_place) == (date(1979, 3, 29), "M", "63220")
     assert (after.status, after.ins_matricule) == ("qualifiée", MATRICULE)
     with inbox.database.transaction() as session:
-        line = session.scalars(select(IdentityHistory).filter_by(event="foreign_trusted")).all()[-1]
+        told = select(IdentityHistory).filter_by(event="foreign_trusted")
+        line = session.scalars(told.order_by(IdentityHistory.id)).all()[-1]
         assert line.changes["birth_family"] == ["TESTRIS-BETA", "TESTRIS-GAMMA"]
         assert line.evidence["message"] == "C2"
     evidence.add("02", "adt-a31.hl7", data)
